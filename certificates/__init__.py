@@ -1,0 +1,1 @@
+"""What is known of a certificate: issue, status, credential, document and public register."""

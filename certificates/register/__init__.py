@@ -1,0 +1,1 @@
+"""What the public may look up: holders, enterprises, licences and enforcement records."""

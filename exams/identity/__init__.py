@@ -1,0 +1,1 @@
+"""Who sits here: face engines and the identity verdict they may give."""

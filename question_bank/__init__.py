@@ -1,0 +1,1 @@
+"""What is known of exam items: their revisions, review, blueprints and import."""

@@ -1,0 +1,135 @@
+"""Tables of items, their immutable revisions and blueprints."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from training.columns import INSTANT, JSON, new_id, one_of
+
+
+class ItemType(StrEnum):
+    """题型: 判断, 单选, 多选."""
+
+    TF = "TF"
+    SC = "SC"
+    MC = "MC"
+
+
+class ItemLevel(StrEnum):
+    """Cognitive level of the outlines: 了解, 掌握, 熟练掌握."""
+
+    KNOW = "KNOW"
+    GRASP = "GRASP"
+    MASTER = "MASTER"
+
+
+class RevisionStatus(StrEnum):
+    """A revision's way. One published revision per item at most."""
+
+    DRAFT = "DRAFT"
+    REVIEWED = "REVIEWED"
+    PUBLISHED = "PUBLISHED"
+    RETIRED = "RETIRED"
+
+
+class Item(SQLModel, table=True):
+    """A question through all its revisions."""
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    code: str = Field(max_length=60, unique=True)
+    subject: str = Field(max_length=40, index=True, description="the blueprint code whose bank it is in")
+    created_at: datetime = Field(sa_type=INSTANT)
+    created_by: UUID | None = Field(default=None, foreign_key="person.id")
+
+
+class ItemRevision(SQLModel, table=True):
+    """One wording of an item. Its content never changes (a trigger refuses); its status moves on.
+
+    `options` is a list of texts (empty for TF). `key` is "T"/"F" for TF, else the letters of the
+    right options in order, "A" being the first option.
+    """
+
+    __tablename__ = "item_revision"
+    __table_args__ = (
+        UniqueConstraint("item_id", "number"),
+        Index("item_revision_one_published", "item_id", unique=True, postgresql_where=text("status = 'PUBLISHED'")),
+        CheckConstraint("reviewed_by IS NULL OR reviewed_by <> author_id", name="reviewer_is_not_the_author"),
+        CheckConstraint(
+            "status NOT IN ('REVIEWED', 'PUBLISHED') OR reviewed_by IS NOT NULL", name="published_after_review"
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    item_id: UUID = Field(foreign_key="item.id", index=True)
+    number: int
+    type: ItemType = Field(sa_type=one_of(ItemType))
+    area: int
+    level: ItemLevel = Field(sa_type=one_of(ItemLevel))
+    key_point: str = Field(max_length=200)
+    is_local: bool = False
+    stem: str
+    options: list[str] = Field(default_factory=list, sa_type=JSON, nullable=False)
+    key: str = Field(max_length=8)
+    explanation: str = ""
+    source: str = Field(default="", max_length=500)
+    status: RevisionStatus = Field(default=RevisionStatus.DRAFT, sa_type=one_of(RevisionStatus))
+    author_id: UUID = Field(foreign_key="person.id")
+    created_at: datetime = Field(sa_type=INSTANT)
+    reviewed_by: UUID | None = Field(default=None, foreign_key="person.id")
+    reviewed_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    published_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    retired_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    review_note: str = Field(default="", max_length=500)
+
+
+class ItemImport(SQLModel, table=True):
+    """An uploaded item list between preview and confirmation."""
+
+    __tablename__ = "item_import"
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    subject: str = Field(max_length=40)
+    created_by: UUID = Field(foreign_key="person.id")
+    created_at: datetime = Field(sa_type=INSTANT)
+    rows: list[dict[str, Any]] = Field(sa_type=JSON, nullable=False)
+    confirmed_at: datetime | None = Field(default=None, sa_type=INSTANT)
+
+
+class Blueprint(SQLModel, table=True):
+    """How a paper is made up: minutes, points and the count per cell (area × type), per version."""
+
+    __table_args__ = (
+        UniqueConstraint("code", "version"),
+        CheckConstraint("minutes > 0 AND pass_score > 0", name="blueprint_can_be_sat"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    code: str = Field(max_length=40)
+    version: int
+    name: str = Field(max_length=200)
+    minutes: int
+    pass_score: int
+    points_per_item: int
+    basis: str = Field(default="", max_length=300)
+    is_current: bool = True
+    created_at: datetime = Field(sa_type=INSTANT)
+
+
+class BlueprintCell(SQLModel, table=True):
+    """How many items of one type a paper takes from one knowledge area."""
+
+    __tablename__ = "blueprint_cell"
+    __table_args__ = (CheckConstraint("count >= 0", name="count_is_not_negative"),)
+
+    blueprint_id: UUID = Field(foreign_key="blueprint.id", primary_key=True)
+    area: int = Field(primary_key=True)
+    type: ItemType = Field(sa_type=one_of(ItemType), primary_key=True)
+    area_name: str = Field(max_length=200)
+    weight_percent: int
+    count: int

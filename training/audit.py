@@ -1,0 +1,73 @@
+"""The append-only audit log: who did what to which target, from where, and the target as it was."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, select
+
+from training.models import AuditEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a request came from."""
+
+    address: str = ""
+    request_id: str = ""
+
+
+# Set by the web layer for each request; a job or a command leaves it empty.
+origin: ContextVar[Origin] = ContextVar("origin", default=Origin())
+
+
+def record(  # noqa: PLR0913 - an entry answers this many questions
+    session: AsyncSession,
+    *,
+    action: str,
+    target: tuple[str, object],
+    actor_id: UUID | None,
+    now: datetime,
+    was: dict[str, Any] | None = None,
+    **detail: object,
+) -> None:
+    """Note an act in the same transaction as the act itself.
+
+    `action` is dotted and in the past tense ("certificate.revoked"); `target` is (table, key).
+    Neither `was` nor `detail` may hold personal data: keys, states, counts and reasons only.
+    """
+    place = origin.get()
+    session.add(
+        AuditEntry(
+            at=now,
+            actor_id=actor_id,
+            action=action,
+            target_type=target[0],
+            target_id=str(target[1]),
+            target_was=was,
+            detail={key: value if isinstance(value, int | bool) else str(value) for key, value in detail.items()},
+            address=place.address,
+            request_id=place.request_id,
+        )
+    )
+
+
+async def list_entries(
+    session: AsyncSession, *, target: tuple[str, object] | None = None, action: str = "", limit: int = 200
+) -> Sequence[AuditEntry]:
+    """The newest entries first, of one target or one kind of act if asked."""
+    statement = select(AuditEntry).order_by(col(AuditEntry.at).desc()).limit(limit)
+    if target is not None:
+        statement = statement.where(AuditEntry.target_type == target[0], AuditEntry.target_id == str(target[1]))
+    if action:
+        statement = statement.where(col(AuditEntry.action).startswith(action))
+    return (await session.exec(statement)).all()

@@ -1,0 +1,75 @@
+"""The dated rule table: every number of the law with its basis, changeable by an operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, or_, select
+
+from training.models import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from uuid import UUID
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+class RuleMissing(LookupError):
+    """No value of a rule is in force on a day: a mistake of operation, not of a person."""
+
+
+async def get_rule(session: AsyncSession, code: str, *, on: date) -> Any:  # noqa: ANN401 - a JSON value
+    """The value of a rule on a day. Raises `RuleMissing`."""
+    statement = select(Rule.value).where(
+        Rule.code == code,
+        Rule.effective_from <= on,
+        or_(col(Rule.effective_to).is_(None), col(Rule.effective_to) > on),
+    )
+    values = (await session.exec(statement)).all()
+    if not values:
+        raise RuleMissing(code)
+    return values[0]
+
+
+async def get_number(session: AsyncSession, code: str, *, on: date) -> int:
+    """A whole-number rule on a day."""
+    return int(await get_rule(session, code, on=on))
+
+
+async def list_rules(session: AsyncSession) -> Sequence[Rule]:
+    """Every dated row, by code and date."""
+    statement = select(Rule).order_by(col(Rule.code), col(Rule.effective_from))
+    return (await session.exec(statement)).all()
+
+
+async def change_rule(  # noqa: PLR0913 - each is a column of the row
+    session: AsyncSession,
+    *,
+    code: str,
+    value: Any,  # noqa: ANN401 - a JSON value
+    basis: str,
+    effective_from: date,
+    changed_by: UUID | None,
+) -> Rule:
+    """Let a new value begin on a day; the row in force until then ends on it."""
+    rows = (await session.exec(select(Rule).where(Rule.code == code).with_for_update())).all()
+    unit, confidence = "", "D"
+    ends = None
+    for row in rows:
+        if row.effective_from == effective_from:
+            row.value, row.basis, row.changed_by = value, basis, changed_by
+            return row
+        if row.effective_from < effective_from and (row.effective_to is None or row.effective_to > effective_from):
+            ends, row.effective_to = row.effective_to, effective_from
+            unit, confidence = row.unit, row.confidence
+        elif row.effective_from > effective_from and (ends is None or row.effective_from < ends):
+            ends = row.effective_from
+    rule = Rule(
+        code=code, value=value, unit=unit, basis=basis, confidence=confidence,
+        effective_from=effective_from, effective_to=ends, changed_by=changed_by,
+    )  # fmt: skip
+    session.add(rule)
+    await session.flush()
+    return rule

@@ -1,0 +1,1 @@
+"""Pages of a candidate for a certificate exam."""

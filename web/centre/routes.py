@@ -1,0 +1,10 @@
+"""The route handlers of this audience."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from litestar.types import ControllerRouterHandler
+
+HANDLERS: list[ControllerRouterHandler] = []
