@@ -42,9 +42,7 @@ class CertificateRequest(SQLModel, table=True):
 
     __tablename__ = "certificate_request"
     __table_args__ = (
-        Index(
-            "certificate_request_once", "application_id", unique=True, postgresql_where=text("status <> 'REFUSED'")
-        ),
+        Index("certificate_request_once", "application_id", unique=True, postgresql_where=text("status <> 'REFUSED'")),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -165,6 +163,7 @@ class SafetyLicence(SQLModel, table=True):
     issuer: str = Field(max_length=200)
     valid_from: date
     valid_to: date
+    withdrawn_at: datetime | None = Field(default=None, sa_type=INSTANT, description="revoked, or listed by mistake")
     imported_at: datetime = Field(sa_type=INSTANT)
     imported_by: UUID = Field(foreign_key="person.id")
 

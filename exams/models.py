@@ -254,7 +254,9 @@ class IdentityCheck(SQLModel, table=True):
     __tablename__ = "identity_check"
     __table_args__ = (
         CheckConstraint("method <> 'FACE' OR consent_id IS NOT NULL", name="face_needs_consent"),
-        CheckConstraint("method <> 'OFFICER' OR (officer_id IS NOT NULL AND reason <> '')", name="officer_gives_reason"),
+        CheckConstraint(
+            "method <> 'OFFICER' OR (officer_id IS NOT NULL AND reason <> '')", name="officer_gives_reason"
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)

@@ -59,6 +59,9 @@ class ItemRevision(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("item_id", "number"),
         Index("item_revision_one_published", "item_id", unique=True, postgresql_where=text("status = 'PUBLISHED'")),
+        Index(
+            "item_revision_one_open", "item_id", unique=True, postgresql_where=text("status IN ('DRAFT', 'REVIEWED')")
+        ),
         CheckConstraint("reviewed_by IS NULL OR reviewed_by <> author_id", name="reviewer_is_not_the_author"),
         CheckConstraint(
             "status NOT IN ('REVIEWED', 'PUBLISHED') OR reviewed_by IS NOT NULL", name="published_after_review"
@@ -81,6 +84,9 @@ class ItemRevision(SQLModel, table=True):
     status: RevisionStatus = Field(default=RevisionStatus.DRAFT, sa_type=one_of(RevisionStatus))
     author_id: UUID = Field(foreign_key="person.id")
     created_at: datetime = Field(sa_type=INSTANT)
+    submitted_at: datetime | None = Field(
+        default=None, sa_type=INSTANT, description="of a DRAFT: waits for review since; None: with its author"
+    )
     reviewed_by: UUID | None = Field(default=None, foreign_key="person.id")
     reviewed_at: datetime | None = Field(default=None, sa_type=INSTANT)
     published_at: datetime | None = Field(default=None, sa_type=INSTANT)
@@ -106,6 +112,7 @@ class Blueprint(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("code", "version"),
+        Index("blueprint_one_current", "code", unique=True, postgresql_where=text("is_current")),
         CheckConstraint("minutes > 0 AND pass_score > 0", name="blueprint_can_be_sat"),
     )
 

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 import httpx
@@ -30,7 +30,7 @@ from web.settings import Settings, async_url
 from web.storage import Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator
 
     from litestar import Litestar
 
@@ -139,7 +139,12 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def services(
-    sessions: async_sessionmaker[AsyncSession], clock: FixedClock, keys: Keys, store: Store, tmp_path: Path, database_url: str
+    sessions: async_sessionmaker[AsyncSession],
+    clock: FixedClock,
+    keys: Keys,
+    store: Store,
+    tmp_path: Path,
+    database_url: str,
 ) -> Services:
     settings = Settings(
         database_url=database_url,
@@ -174,6 +179,6 @@ class Client(httpx.AsyncClient):
 
 @pytest.fixture
 async def client(app: Litestar) -> AsyncGenerator[Client, None]:
-    transport = httpx.ASGITransport(app=app)
+    transport = httpx.ASGITransport(app=cast("Any", app))
     async with Client(transport=transport, base_url="http://testserver") as opened:
         yield opened

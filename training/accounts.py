@@ -17,7 +17,7 @@ from sqlmodel import col, select, update
 from training import audit
 from training.calendar import china_date
 from training.documents import BadPhone, parse_phone
-from training.errors import AccountLocked, BadInput, N_, NotFound, SignInFailed
+from training.errors import N_, AccountLocked, BadInput, NotFound, SignInFailed
 from training.models import (
     Account,
     Invitation,
@@ -93,7 +93,9 @@ class Viewer:
     def held(self, *roles: Role) -> HeldRole | None:
         """One of these roles, of the chosen organisation first."""
         found = [held for held in self.roles if held.role in roles]
-        return next((held for held in found if held.organisation_id == self.organisation_id), found[0] if found else None)
+        return next(
+            (held for held in found if held.organisation_id == self.organisation_id), found[0] if found else None
+        )
 
 
 def check_password(password: str) -> str:
@@ -143,7 +145,7 @@ async def find_account(session: AsyncSession, *, vault: Vault, login: str) -> Ac
     return (await session.exec(statement)).one_or_none()
 
 
-async def try_sign_in(  # noqa: PLR0913 - what a sign-in is made of
+async def try_sign_in(
     session: AsyncSession, *, vault: Vault, login: str, password: str, client: str, address: str, now: datetime
 ) -> str | BadInput:
     """A new sign-in's token, or the error to show.
@@ -166,7 +168,9 @@ async def try_sign_in(  # noqa: PLR0913 - what a sign-in is made of
     account.locked_until = None
     session.add(account)
     token, sign_in = await open_sign_in(session, account_id=account.id, client=client, address=address, now=now)
-    audit.record(session, action="account.signed_in", target=("sign_in", sign_in.id), actor_id=account.person_id, now=now)
+    audit.record(
+        session, action="account.signed_in", target=("sign_in", sign_in.id), actor_id=account.person_id, now=now
+    )
     return token
 
 
@@ -239,14 +243,13 @@ async def list_roles(session: AsyncSession, person_id: UUID) -> tuple[HeldRole, 
         .where(RoleGrant.person_id == person_id, col(RoleGrant.withdrawn_at).is_(None))
         .order_by(col(RoleGrant.granted_at), col(RoleGrant.id))
     )
-    return tuple(HeldRole(*row) for row in (await session.exec(statement)).all())
+    rows = (await session.exec(statement)).all()
+    return tuple(HeldRole(Role(role), organisation_id, name) for role, organisation_id, name in rows)
 
 
 async def end_sign_in(session: AsyncSession, *, sign_in_id: UUID, actor_id: UUID, now: datetime) -> None:
     """Sign out here."""
-    statement = (
-        update(SignIn).where(col(SignIn.id) == sign_in_id, col(SignIn.ended_at).is_(None)).values(ended_at=now)
-    )
+    statement = update(SignIn).where(col(SignIn.id) == sign_in_id, col(SignIn.ended_at).is_(None)).values(ended_at=now)
     await session.exec(statement)
     audit.record(session, action="account.signed_out", target=("sign_in", sign_in_id), actor_id=actor_id, now=now)
 
@@ -262,9 +265,7 @@ async def end_every_sign_in(session: AsyncSession, *, account_id: UUID, actor_id
     )
 
 
-async def change_password(
-    session: AsyncSession, *, account_id: UUID, old: str, new: str, now: datetime
-) -> None:
+async def change_password(session: AsyncSession, *, account_id: UUID, old: str, new: str, now: datetime) -> None:
     """Change the password; raises `BadInput` when the old one is wrong or the new one weak."""
     account = await session.get(Account, account_id, with_for_update=True)
     if account is None:
@@ -273,7 +274,9 @@ async def change_password(
         raise BadInput(N_("原密码不正确。"), field="old_password")
     account.password_hash = await hash_password(new)
     session.add(account)
-    audit.record(session, action="account.password_changed", target=("account", account_id), actor_id=account.person_id, now=now)
+    audit.record(
+        session, action="account.password_changed", target=("account", account_id), actor_id=account.person_id, now=now
+    )
 
 
 async def choose_language(session: AsyncSession, *, account_id: UUID, language: str) -> None:
@@ -285,7 +288,9 @@ async def choose_organisation(session: AsyncSession, *, viewer: Viewer, organisa
     """Work for another of one's organisations from now on in this sign-in."""
     if all(held.organisation_id != organisation_id for held in viewer.roles):
         raise NotFound
-    await session.exec(update(SignIn).where(col(SignIn.id) == viewer.sign_in_id).values(organisation_id=organisation_id))
+    await session.exec(
+        update(SignIn).where(col(SignIn.id) == viewer.sign_in_id).values(organisation_id=organisation_id)
+    )
 
 
 async def invite(

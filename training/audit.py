@@ -27,10 +27,11 @@ class Origin:
 
 
 # Set by the web layer for each request; a job or a command leaves it empty.
-origin: ContextVar[Origin] = ContextVar("origin", default=Origin())
+_NOWHERE = Origin()
+origin: ContextVar[Origin] = ContextVar("origin", default=_NOWHERE)
 
 
-def record(  # noqa: PLR0913 - an entry answers this many questions
+def record(
     session: AsyncSession,
     *,
     action: str,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from training.columns import new_id
-from training.errors import BadInput, N_, NotFound
+from training.errors import N_, BadInput, NotFound
 from training.models import StoredFile
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def clean_photo(data: bytes) -> bytes:
     return out.getvalue()
 
 
-async def keep_file(  # noqa: PLR0913 - the facts of a file
+async def keep_file(
     session: AsyncSession,
     *,
     store: FileStore,

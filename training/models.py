@@ -99,9 +99,7 @@ class Rule(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("code", "effective_from"),
-        CheckConstraint(
-            "effective_to IS NULL OR effective_to > effective_from", name="rule_ends_after_it_begins"
-        ),
+        CheckConstraint("effective_to IS NULL OR effective_to > effective_from", name="rule_ends_after_it_begins"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -566,6 +564,8 @@ class TrainingClass(SQLModel, table=True):
     created_at: datetime = Field(sa_type=INSTANT)
     created_by: UUID = Field(foreign_key="person.id")
     closed_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    cancelled_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    cancelled_reason: str = Field(default="", max_length=500)
 
 
 class ClassLesson(SQLModel, table=True):

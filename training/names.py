@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from training.errors import BadInput, N_
+from training.errors import N_, BadInput
 
 MIDDLE_DOT = "\u00b7"
 _DOTS = "\u00b7\u2022\u2027\u30fb\uff65\uff0e."

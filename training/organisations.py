@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from training import audit
 from training.calendar import china_date
 from training.documents import parse_uscc
-from training.errors import BadInput, N_, NotFound
+from training.errors import N_, BadInput, NotFound
 from training.models import (
     Employment,
     Organisation,
@@ -56,7 +56,7 @@ class AdminsApart(BadInput):
     message = N_("系统、安全、审计三类管理员必须由不同的人担任。")
 
 
-async def register_organisation(  # noqa: PLR0913 - the facts of an organisation
+async def register_organisation(
     session: AsyncSession,
     *,
     kind: OrganisationKind,
@@ -75,7 +75,9 @@ async def register_organisation(  # noqa: PLR0913 - the facts of an organisation
     Raises `BadUscc`.
     """
     uscc = parse_uscc(uscc)
-    known = (await session.exec(select(Organisation).where(Organisation.kind == kind, Organisation.uscc == uscc))).first()
+    known = (
+        await session.exec(select(Organisation).where(Organisation.kind == kind, Organisation.uscc == uscc))
+    ).first()
     if known:
         return known
     organisation = Organisation(
@@ -104,7 +106,7 @@ async def list_organisations(session: AsyncSession, kind: OrganisationKind) -> S
     return (await session.exec(statement)).all()
 
 
-async def employ(  # noqa: PLR0913 - the facts of a post
+async def employ(
     session: AsyncSession,
     *,
     person_id: UUID,
@@ -152,7 +154,9 @@ async def end_employment(
     if employment.ended_on is None:
         employment.ended_on = max(china_date(now), employment.started_on)
         session.add(employment)
-        audit.record(session, action="employment.ended", target=("employment", employment_id), actor_id=actor_id, now=now)
+        audit.record(
+            session, action="employment.ended", target=("employment", employment_id), actor_id=actor_id, now=now
+        )
 
 
 async def grant_role(
@@ -180,7 +184,9 @@ async def grant_role(
     )
     session.add(grant)
     await session.flush()
-    audit.record(session, action="role.granted", target=("role_grant", grant.id), actor_id=granted_by, now=now, role=role)
+    audit.record(
+        session, action="role.granted", target=("role_grant", grant.id), actor_id=granted_by, now=now, role=role
+    )
     return grant
 
 

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from training import audit
 from training.calendar import add_years, china_date
 from training.documents import Document, parse_document, parse_phone
-from training.errors import BadInput, Conflict, N_, NotFound
+from training.errors import N_, BadInput, Conflict, NotFound
 from training.masking import mask_number, mask_phone
 from training.models import Account, Education, IdType, Person, PersonDocument, Sex
 from training.names import clean_name, matched_name
@@ -146,7 +146,9 @@ async def register_person(
     )
     account = Account(person_id=person.id, created_at=now)
     await set_phone(session, vault=vault, account=account, phone=new.phone)
-    audit.record(session, action="person.registered", target=("person", person.id), actor_id=actor_id or person.id, now=now)
+    audit.record(
+        session, action="person.registered", target=("person", person.id), actor_id=actor_id or person.id, now=now
+    )
     await session.flush()
     return person, account
 

@@ -44,7 +44,7 @@ async def list_rules(session: AsyncSession) -> Sequence[Rule]:
     return (await session.exec(statement)).all()
 
 
-async def change_rule(  # noqa: PLR0913 - each is a column of the row
+async def change_rule(
     session: AsyncSession,
     *,
     code: str,

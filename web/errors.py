@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import IntegrityError
 
-from training.errors import AnpeiError, BadInput, Conflict, N_, NotAllowed, NotFound, TooMany
+from training.errors import N_, AnpeiError, BadInput, Conflict, NotAllowed, NotFound, TooMany
 from web.i18n.catalogue import gettext, sentence
 
 if TYPE_CHECKING:

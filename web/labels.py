@@ -4,19 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from training.errors import N_
-from training.models import (
-    AttendanceWay,
-    ClassStatus,
-    CourseStatus,
-    Education,
-    IdType,
-    OrganisationKind,
-    PersonCategory,
-    Role,
-    Sex,
-    TrainingMode,
-)
 from certificates.models import CertificateKind, CertificateRequestStatus, IssuerType
 from exams.models import (
     ApplicationKind,
@@ -32,6 +19,19 @@ from exams.models import (
     SittingStatus,
 )
 from question_bank.models import ItemLevel, ItemType, RevisionStatus
+from training.errors import N_
+from training.models import (
+    AttendanceWay,
+    ClassStatus,
+    CourseStatus,
+    Education,
+    IdType,
+    OrganisationKind,
+    PersonCategory,
+    Role,
+    Sex,
+    TrainingMode,
+)
 from web.i18n.catalogue import gettext
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
-import certificates.models
-import exams.models
-import question_bank.models
-import training.models  # noqa: F401 - the four imports fill the metadata
+import certificates.models  # noqa: F401 - the four imports fill the metadata
+import exams.models  # noqa: F401
+import question_bank.models  # noqa: F401
+import training.models  # noqa: F401
 from web.settings import Settings
 
 

@@ -61,8 +61,7 @@ def choose_account(data_dir: Path) -> Account:
     if os.geteuid() != 0:
         if owner not in (None, os.geteuid()):
             raise PostgresError(
-                f"{data_dir} belongs to another user (uid {owner}): "
-                "start anpei as that user or as root"
+                f"{data_dir} belongs to another user (uid {owner}): start anpei as that user or as root"
             )
         return Account()
     uid, gid = (owner, data_dir.stat().st_gid) if owner else _nobody()
@@ -85,9 +84,7 @@ def _nobody() -> tuple[int, int]:
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError:
-        raise PostgresError(
-            "started as root, and there is no user nobody to run PostgreSQL as"
-        ) from None
+        raise PostgresError("started as root, and there is no user nobody to run PostgreSQL as") from None
     return entry.pw_uid, entry.pw_gid
 
 
@@ -111,9 +108,7 @@ def _setpriv(uid: int, gid: int) -> tuple[str, ...]:
 def _can_reach(account: Account, data_dir: Path) -> bool:
     """Ask the account itself, so that access lists and mount options count too."""
     test = 'test -x "$1" && test -x "$2" && "$2" --version >/dev/null'
-    probe = account.popen(
-        ["/bin/sh", "-c", test, "sh", data_dir.parent, binary("postgres")], subprocess.DEVNULL
-    )
+    probe = account.popen(["/bin/sh", "-c", test, "sh", data_dir.parent, binary("postgres")], subprocess.DEVNULL)
     return probe.wait() == 0
 
 
@@ -126,7 +121,7 @@ def make_private_dir(account: Account) -> Path:
     """A new private folder whose path is short enough for a socket and open to the account."""
     parent = Path(tempfile.gettempdir())
     if len(os.fsencode(parent)) > _TEMPORARY_PATH_LIMIT or account.uid is not None:
-        parent = Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder below
+        parent = Path("/tmp")
     folder = Path(tempfile.mkdtemp(prefix="anpei-pg-", dir=parent))
     account.own(folder)
     return folder

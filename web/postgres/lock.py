@@ -29,9 +29,7 @@ def read_lock_file(data_dir: Path) -> LockFile | None:
         text = (data_dir / "postmaster.pid").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return None
-    pid, _, _, port, socket_dir, _, _, state, *_ = [line.strip() for line in text.split("\n")] + [
-        ""
-    ] * 8
+    pid, _, _, port, socket_dir, _, _, state, *_ = [line.strip() for line in text.split("\n")] + [""] * 8
     if not pid.lstrip("-").isdigit():
         return None
     return LockFile(
@@ -102,6 +100,4 @@ def _open_lock_file(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except PermissionError:
-        raise PostgresError(
-            f"{path} belongs to another user; start anpei as that user or as root"
-        ) from None
+        raise PostgresError(f"{path} belongs to another user; start anpei as that user or as root") from None

@@ -56,9 +56,7 @@ def make_cluster(data_dir: Path, *, log: Path, fast: bool, account: Account) -> 
 
 def check_version(data_dir: Path) -> None:
     made_by = (data_dir / "PG_VERSION").read_text().strip()
-    answer = subprocess.run(
-        [binary("postgres"), "--version"], capture_output=True, text=True, check=True, cwd="/"
-    )
+    answer = subprocess.run([binary("postgres"), "--version"], capture_output=True, text=True, check=True, cwd="/")
     ours = answer.stdout.split()[-1].split(".")[0]
     if made_by != ours:
         raise PostgresError(
@@ -89,9 +87,7 @@ def _psql(cluster: Cluster, statement: str) -> str:
         },
     )
     if answer.returncode != 0:
-        raise PostgresError(
-            f"PostgreSQL runs on port {cluster.port} but refuses us ({first_error(answer.stderr)})"
-        )
+        raise PostgresError(f"PostgreSQL runs on port {cluster.port} but refuses us ({first_error(answer.stderr)})")
     return answer.stdout.strip()
 
 
@@ -100,9 +96,7 @@ def read_password(data_dir: Path) -> str:
     try:
         return path.read_text().strip()
     except OSError as error:
-        raise PostgresError(
-            f"the password of the database cannot be read ({path}: {error.strerror})"
-        ) from None
+        raise PostgresError(f"the password of the database cannot be read ({path}: {error.strerror})") from None
 
 
 def _make_password(data_dir: Path) -> str:

@@ -55,9 +55,7 @@ def start(
     data_dir = Path(os.path.abspath(data_dir))  # keeps symlinks, as the operator wrote it
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
-    launch = _Launch(
-        data_dir, port, log, fast, timeout, time.monotonic() + timeout, choose_account(data_dir)
-    )
+    launch = _Launch(data_dir, port, log, fast, timeout, time.monotonic() + timeout, choose_account(data_dir))
     with starting_alone(data_dir):
         ownership = try_lock(beside(data_dir, "owner"))
         try:
@@ -90,9 +88,7 @@ def _reuse(launch: _Launch, ownership: int | None) -> Cluster | None:
         if find_postmaster(data_dir) != pid:
             return None
         if time.monotonic() > launch.deadline:
-            raise PostgresError(
-                f"PostgreSQL (process {pid}) runs on {data_dir} but does not accept connections"
-            )
+            raise PostgresError(f"PostgreSQL (process {pid}) runs on {data_dir} but does not accept connections")
         time.sleep(POLL_SECONDS)
     lock = read_lock_file(data_dir)
     if lock is None or lock.socket_dir is None:
@@ -130,9 +126,7 @@ def _launch_until_ready(launch: _Launch) -> Cluster:
             raise PostgresError(f"port {launch.port} is taken; give PostgreSQL another")
         no_time = time.monotonic() + 1 > launch.deadline
         if no_time or not any(sign in failure for sign in (_PORT_TAKEN, _OLD_WORKERS)):
-            raise PostgresError(
-                f"PostgreSQL did not start ({first_error(failure)}); see {launch.log}"
-            )
+            raise PostgresError(f"PostgreSQL did not start ({first_error(failure)}); see {launch.log}")
         time.sleep(0.2)
 
 
@@ -145,9 +139,7 @@ def _attempt(launch: _Launch, password: str) -> tuple[Cluster | None, str]:
         child = launch.account.popen(_postgres_command(launch, port, socket_dir), log_file.fileno())
     try:
         if _await_ready(launch, child):
-            return Cluster(
-                launch.data_dir, child.pid, port, socket_dir, password, owned=True, _child=child
-            ), ""
+            return Cluster(launch.data_dir, child.pid, port, socket_dir, password, owned=True, _child=child), ""
     except BaseException:
         child.send_signal(signal.SIGQUIT)
         child.wait()
@@ -169,8 +161,7 @@ def _await_ready(launch: _Launch, child: subprocess.Popen[bytes]) -> bool:
             return True
         if time.monotonic() > launch.deadline:
             raise PostgresError(
-                f"PostgreSQL does not accept connections after {launch.timeout:.0f} seconds; "
-                f"see {launch.log}"
+                f"PostgreSQL does not accept connections after {launch.timeout:.0f} seconds; see {launch.log}"
             )
         time.sleep(POLL_SECONDS)
     return False

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from training import accounts
 from training.accounts import Viewer
-from training.errors import BadInput, N_, NotFound
+from training.errors import N_, BadInput, NotFound
 from web.attempts import attempt
 from web.auth import LANGUAGE_COOKIE, SIGN_IN_COOKIE, sign_in_cookie
 from web.i18n.catalogue import LANGUAGES
@@ -86,7 +86,9 @@ class SignInController(Controller):
 
     @get("/sign-in")
     async def ask(
-        self, visitor: NamedDependency[Viewer | None], next: FromQuery[str] = "/"  # noqa: A002 - the query's name
+        self,
+        visitor: NamedDependency[Viewer | None],
+        next: FromQuery[str] = "/",  # noqa: A002 - the query's name
     ) -> Template | Redirect:
         """The sign-in page."""
         if visitor is not None:

@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_blueprint")),
         sa.UniqueConstraint("code", "version", name=op.f("uq_blueprint_code_version")),
     )
+    op.create_index("blueprint_one_current", "blueprint", ["code"], unique=True, postgresql_where=sa.text("is_current"))
     op.create_table(
         "captcha",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -614,6 +615,7 @@ def upgrade() -> None:
         sa.Column("issuer", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("imported_by", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["imported_by"], ["person.id"], name=op.f("fk_safety_licence_imported_by")),
@@ -659,6 +661,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Uuid(), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancelled_reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
         sa.CheckConstraint("capacity > 0", name=op.f("ck_training_class_class_has_places")),
         sa.ForeignKeyConstraint(["centre_id"], ["organisation.id"], name=op.f("fk_training_class_centre_id")),
         sa.ForeignKeyConstraint(
@@ -836,6 +840,7 @@ def upgrade() -> None:
         ),
         sa.Column("author_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reviewed_by", sa.Uuid(), nullable=True),
         sa.Column("reviewed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
@@ -853,6 +858,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["reviewed_by"], ["person.id"], name=op.f("fk_item_revision_reviewed_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_item_revision")),
         sa.UniqueConstraint("item_id", "number", name=op.f("uq_item_revision_item_id_number")),
+    )
+    op.create_index(
+        "item_revision_one_open",
+        "item_revision",
+        ["item_id"],
+        unique=True,
+        postgresql_where=sa.text("status IN ('DRAFT', 'REVIEWED')"),
     )
     op.create_index(
         "item_revision_one_published",

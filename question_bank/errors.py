@@ -1,0 +1,68 @@
+"""What can go wrong in the bank, as sentences for the person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from training.errors import BadInput, Conflict, N_, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class UnknownBlueprint(NotFound):
+    """No blueprint has this code."""
+
+    message = N_("没有代码为“{code}”的组卷方案。请从方案列表中选择。")
+
+
+class BadItem(BadInput):
+    """An item that cannot be kept; `faults` are all its faults, each with its field."""
+
+    message = N_("题目有 {count} 处需要修改，请按下面的说明改正后再保存。")
+
+    def __init__(self, faults: Sequence[BadInput]) -> None:
+        super().__init__(field=faults[0].field, count=len(faults))
+        self.faults = tuple(faults)
+
+
+class CodeTaken(BadInput):
+    """Another item has this code."""
+
+    message = N_("题目编号“{code}”已被使用，请换一个编号。")
+
+
+class DuplicateStem(BadInput):
+    """Another item of the subject asks the same."""
+
+    message = N_("题库中已有题干和选项相同的题目（{code}）。请直接修改那道题，或改写题干。")
+
+
+class SelfReview(Conflict):
+    """The reviewer is the author."""
+
+    message = N_("作者不能审核自己编写的题目，请由另一位审核人员审核。")
+
+
+class NotSubmitted(Conflict):
+    """Only a submitted draft can be reviewed."""
+
+    message = N_("这一版本当前不在待审核状态，可能已被处理。请刷新页面查看最新情况。")
+
+
+class WrongStatus(Conflict):
+    """The act does not fit the revision's status."""
+
+    message = N_("这一版本当前的状态不能进行该操作，可能已被他人处理。请刷新页面查看最新情况。")
+
+
+class EditedMeanwhile(Conflict):
+    """Someone saved a newer revision since the page was opened."""
+
+    message = N_("打开页面之后，这道题已有新的版本（第 {number} 版）。您输入的内容还在下面，请对照新版本后再保存。")
+
+
+class NoteMissing(BadInput):
+    """A return or an end without a reason."""
+
+    message = N_("请写明原因，便于作者修改和日后查证。")

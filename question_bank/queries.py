@@ -1,0 +1,276 @@
+"""What other packages and the pages read of the bank: pools, wordings and blueprints."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from question_bank.errors import UnknownBlueprint
+from question_bank.models import (
+    Blueprint,
+    BlueprintCell,
+    Item,
+    ItemLevel,
+    ItemRevision,
+    ItemType,
+    RevisionStatus,
+)
+from training.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+# Revisions never change their wording, so what was read once may be kept; bounded for safety.
+_KEPT_POOLS = 64
+_KEPT_REVISIONS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class PoolItem:
+    """What drawing a paper needs to know of a published revision, and nothing more."""
+
+    revision_id: UUID
+    area: int
+    type: ItemType
+    level: ItemLevel
+    key_point: str
+    is_local: bool
+    option_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Every published revision of a subject, in the order of their ids.
+
+    `digest` is `pool_digest` of them: what a sitting stores to prove from which bank it was drawn.
+    """
+
+    subject: str
+    items: tuple[PoolItem, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionText:
+    """The whole wording of a revision. `options[0]` is "A"; `key` is "T"/"F" or letters in order."""
+
+    id: UUID
+    item_id: UUID
+    code: str
+    subject: str
+    number: int
+    type: ItemType
+    area: int
+    level: ItemLevel
+    key_point: str
+    is_local: bool
+    stem: str
+    options: tuple[str, ...]
+    key: str
+    explanation: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How many items of a type a paper takes from an area."""
+
+    area: int
+    area_name: str
+    weight_percent: int
+    type: ItemType
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlueprintView:
+    """One version of a blueprint with its cells, by area and type."""
+
+    id: UUID
+    code: str
+    version: int
+    name: str
+    minutes: int
+    pass_score: int
+    points_per_item: int
+    basis: str
+    is_current: bool
+    cells: tuple[Cell, ...] = field(repr=False)
+
+    @property
+    def total_items(self) -> int:
+        """The number of items on a paper."""
+        return sum(cell.count for cell in self.cells)
+
+    @property
+    def full_score(self) -> int:
+        """The points of a paper without a mistake."""
+        return self.total_items * self.points_per_item
+
+    @property
+    def areas(self) -> dict[int, str]:
+        """The names of the knowledge areas by number."""
+        return {cell.area: cell.area_name for cell in self.cells}
+
+
+_pools: dict[tuple[str, int, int], Pool] = {}
+_revisions: dict[UUID, RevisionText] = {}
+_cells: dict[UUID, tuple[Cell, ...]] = {}
+
+
+def pool_digest(revision_ids: Iterable[UUID]) -> str:
+    """SHA-256 (hex) over the sorted ids of revisions, 16 bytes each."""
+    return hashlib.sha256(b"".join(sorted(revision_id.bytes for revision_id in revision_ids))).hexdigest()
+
+
+async def load_pool(session: AsyncSession, subject: str) -> Pool:
+    """The published revisions of a subject (a blueprint's code); empty if there are none.
+
+    Kept in the process under a hash of exactly the revisions that are published now, which the
+    database counts in a fraction of a millisecond: never stale, on any number of processes.
+    """
+    version = await _bank_version(session, subject)
+    known = _pools.get((subject, *version))
+    if known is not None:
+        return known
+    pool = await _read_pool(session, subject)
+    while len(_pools) >= _KEPT_POOLS:
+        _pools.pop(next(iter(_pools)))
+    _pools[subject, *version] = pool
+    return pool
+
+
+async def _bank_version(session: AsyncSession, subject: str) -> tuple[int, int]:
+    statement = (
+        select(func.count(), func.bit_xor(func.uuid_hash_extended(ItemRevision.id, 0)))
+        .select_from(ItemRevision)
+        .join(Item, col(Item.id) == ItemRevision.item_id)
+        .where(Item.subject == subject, ItemRevision.status == RevisionStatus.PUBLISHED)
+    )
+    count, mixed = (await session.exec(statement)).one()
+    return count, mixed or 0
+
+
+async def _read_pool(session: AsyncSession, subject: str) -> Pool:
+    statement = (
+        select(ItemRevision, func.jsonb_array_length(ItemRevision.options))
+        .join(Item, col(Item.id) == ItemRevision.item_id)
+        .where(Item.subject == subject, ItemRevision.status == RevisionStatus.PUBLISHED)
+        .options(load_only(*_POOL_COLUMNS))
+    )
+    rows = (await session.exec(statement)).all()
+    items = tuple(
+        sorted(
+            (
+                PoolItem(row.id, row.area, row.type, row.level, row.key_point, row.is_local, option_count)
+                for row, option_count in rows
+            ),
+            key=lambda item: item.revision_id.bytes,
+        )
+    )
+    return Pool(subject=subject, items=items, digest=pool_digest(item.revision_id for item in items))
+
+
+async def list_revisions(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, RevisionText]:
+    """The wordings of these revisions, whatever their status. Raises `NotFound` if one is missing."""
+    missing = [revision_id for revision_id in ids if revision_id not in _revisions]
+    if missing:
+        statement = (
+            select(ItemRevision, Item.code, Item.subject)
+            .join(Item, col(Item.id) == ItemRevision.item_id)
+            .where(col(ItemRevision.id).in_(missing))
+        )
+        read = [_text_of(*row) for row in (await session.exec(statement)).all()]
+        if len(_revisions) + len(read) > _KEPT_REVISIONS:
+            _revisions.clear()
+            return await list_revisions(session, ids)
+        _revisions.update((text.id, text) for text in read)
+    try:
+        return {revision_id: _revisions[revision_id] for revision_id in ids}
+    except KeyError as error:
+        raise NotFound from error
+
+
+def _text_of(revision: ItemRevision, code: str, subject: str) -> RevisionText:
+    return RevisionText(
+        id=revision.id,
+        item_id=revision.item_id,
+        code=code,
+        subject=subject,
+        number=revision.number,
+        type=revision.type,
+        area=revision.area,
+        level=revision.level,
+        key_point=revision.key_point,
+        is_local=revision.is_local,
+        stem=revision.stem,
+        options=tuple(revision.options),
+        key=revision.key,
+        explanation=revision.explanation,
+        source=revision.source,
+    )
+
+
+async def find_blueprint(session: AsyncSession, code: str) -> BlueprintView | None:
+    """The current version of a blueprint, or None."""
+    statement = select(Blueprint).where(Blueprint.code == code, col(Blueprint.is_current))
+    row = (await session.exec(statement)).one_or_none()
+    return await _view_of(session, row) if row else None
+
+
+async def get_blueprint(session: AsyncSession, code: str) -> BlueprintView:
+    """The current version of a blueprint. Raises `UnknownBlueprint`."""
+    view = await find_blueprint(session, code)
+    if view is None:
+        raise UnknownBlueprint(code=code)
+    return view
+
+
+async def get_blueprint_version(session: AsyncSession, blueprint_id: UUID) -> BlueprintView:
+    """One version, current or not: the one a paper was drawn by. Raises `NotFound`."""
+    row = await session.get(Blueprint, blueprint_id)
+    if row is None:
+        raise NotFound
+    return await _view_of(session, row)
+
+
+async def list_blueprints(session: AsyncSession) -> list[BlueprintView]:
+    """The current version of every blueprint, by code."""
+    statement = select(Blueprint).where(col(Blueprint.is_current)).order_by(col(Blueprint.code))
+    return [await _view_of(session, row) for row in (await session.exec(statement)).all()]
+
+
+async def list_cells(session: AsyncSession, blueprint_id: UUID) -> tuple[Cell, ...]:
+    """The cells of one version, by area and type (TF, SC, MC); versions never change, so kept."""
+    known = _cells.get(blueprint_id)
+    if known is not None:
+        return known
+    statement = select(BlueprintCell).where(BlueprintCell.blueprint_id == blueprint_id)
+    order = list(ItemType)
+    rows = sorted((await session.exec(statement)).all(), key=lambda row: (row.area, order.index(row.type)))
+    cells = tuple(Cell(row.area, row.area_name, row.weight_percent, row.type, row.count) for row in rows)
+    if cells:
+        _cells[blueprint_id] = cells
+    return cells
+
+
+async def _view_of(session: AsyncSession, row: Blueprint) -> BlueprintView:
+    return BlueprintView(
+        id=row.id,
+        code=row.code,
+        version=row.version,
+        name=row.name,
+        minutes=row.minutes,
+        pass_score=row.pass_score,
+        points_per_item=row.points_per_item,
+        basis=row.basis,
+        is_current=row.is_current,
+        cells=await list_cells(session, row.id),
+    )

@@ -1,0 +1,345 @@
+"""Printed A4 pages as PDF: embedded fonts with another font for each rare character, pictures and QR codes.
+
+Measured on the way (design decision 4): copying a font's 10 MB outline table for every subset and reportlab's own
+QR widget took most of the time; both are avoided here.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import itertools
+import re
+import threading
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import qrcode
+from fontTools.ttLib import TTFont as CharacterMap
+from PIL import Image
+from qrcode.constants import ERROR_CORRECT_Q
+from reportlab import rl_config
+from reportlab.lib.colors import HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics, ttfonts
+from reportlab.pdfgen.canvas import Canvas
+
+from training.calendar import CHINA
+from training.errors import Conflict, N_
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+INK, GREY, FAINT, LINE, ACCENT, TINT = "#14202e", "#5a6878", "#d3dbe4", "#a9b8c8", "#17406d", "#f2f6fa"
+PAGE_WIDTH, PAGE_HEIGHT = 210, 297
+_RARE_FONTS_FOLDER = Path("/usr/share/fonts")
+# In the order of asking. BabelStone draws as mainland standards do, HanaMin as Japanese ones.
+_RARE_FONTS = ("LXGWWenKai-Regular.ttf", "BabelStoneHan.ttf", "HanaMinA.ttf", "HanaMinB.ttf")
+_BMP_END = 0xFFFF
+_ROWS_A_BLOCK = 100
+_PIXELS_AT_MOST = 720
+_NARROWEST = 0.6
+# May not begin a line.
+_WORD = re.compile(r"(?:[!-~]+|[^\s!-~])[，。；：、！？）》”’·]*|\s+")
+# reportlab shares its fonts among documents without a lock; drawing is all Python, so that waiting costs nothing.
+_ONE_AT_A_TIME = threading.Lock()
+
+rl_config.useA85 = 0
+
+
+class NoGlyph(Conflict):
+    """A character that no installed font has. A certificate never shows an empty box instead."""
+
+    message = N_("“{character}”（{code}）没有可用的字形，无法打印。请管理员安装含此字的字体（如 BabelStone Han）后重试。")
+
+
+class Face(Enum):
+    """The faces of a `FontSet`."""
+
+    SANS = "sans"
+    BOLD = "bold"
+    SERIF = "serif"
+
+
+@dataclass(frozen=True)
+class FontSet:
+    """TrueType files: three faces, and fonts to try in turn for characters that a face lacks."""
+
+    sans: Path
+    bold: Path
+    serif: Path
+    rare: tuple[Path, ...] = ()
+
+    @classmethod
+    def in_folder(cls, folder: Path, rare_in: Path = _RARE_FONTS_FOLDER) -> FontSet:
+        """The fonts that the build puts into `folder`, with the rare ones that the machine has."""
+        names = ("NotoSansSC-Regular.ttf", "NotoSansSC-Bold.ttf", "NotoSerifSC-Bold.ttf")
+        return cls(*(folder / name for name in names), rare=find_rare_fonts(rare_in))
+
+
+@functools.cache
+def find_rare_fonts(folder: Path) -> tuple[Path, ...]:
+    """Those of Debian's fonts with rare characters that lie under `folder`, best first."""
+    found = {path.name: path for path in folder.rglob("*.ttf")}
+    return tuple(found[name] for name in _RARE_FONTS if name in found)
+
+
+class Sheet:
+    """One A4 page. Lengths in millimetres from the top left corner; `y` of a text is its baseline."""
+
+    def __init__(self, fonts: FontSet, *, title: str, author: str, now: datetime) -> None:
+        self._fonts = fonts
+        self._buffer = io.BytesIO()
+        self._canvas = Canvas(
+            self._buffer,
+            pagesize=A4,
+            pageCompression=1,
+            invariant=1,
+            initialFontName=_load(fonts.sans).fontName,
+            lang="zh-CN",
+        )
+        self._canvas.setTitle(title)
+        self._canvas.setAuthor(author)
+        self._canvas.setCreator("Anpei")
+        self._canvas.setProducer("Anpei")
+        self._canvas.setViewerPreference("DisplayDocTitle", "true")
+        stamp = now.astimezone(CHINA).strftime("D:%Y%m%d%H%M%S+08'00'")
+        self._canvas.setDateFormatter(lambda *_clock: stamp)
+
+    def text(  # noqa: PLR0913 - what a line of text needs
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float,
+        face: Face = Face.SANS,
+        colour: str = INK,
+        align: Literal["left", "centre", "right"] = "left",
+        width: float | None = None,
+    ) -> None:
+        """One line. Wider than `width` it is set smaller, at last narrower too; it is never cut off."""
+        runs = self._runs(text, face)
+        wide = _width(runs, size)
+        squeeze = 1.0
+        if width is not None and wide > width * mm:
+            squeeze = width * mm / wide
+            smaller = max(squeeze, _NARROWEST)
+            size, wide, squeeze = size * smaller, width * mm, squeeze / smaller
+        left = x * mm - {"left": 0.0, "centre": wide / 2, "right": wide}[align]
+        line = self._canvas.beginText(left, _up(y))
+        line.setFillColor(_colour(colour))
+        line.setHorizScale(100 * squeeze)
+        for font, run in runs:
+            line.setFont(font.fontName, size)
+            line.textOut(run)
+        self._canvas.drawText(line)
+
+    def paragraph(  # noqa: PLR0913 - what a paragraph needs
+        self, x: float, y: float, text: str, *, width: float, size: float, leading: float, colour: str = INK
+    ) -> float:
+        """Lines broken as Chinese is: anywhere but inside a Latin word or before closing marks. Gives the next `y`."""
+        for line in self._lines(text, width * mm, size):
+            self.text(x, y, line, size=size, colour=colour)
+            y += leading
+        return y
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, *, colour: str = LINE, weight: float = 0.5) -> None:
+        """A straight line, `weight` in points."""
+        self._canvas.setStrokeColor(_colour(colour))
+        self._canvas.setLineWidth(weight)
+        self._canvas.line(x1 * mm, _up(y1), x2 * mm, _up(y2))
+
+    def box(  # noqa: PLR0913 - what a box needs
+        self, x: float, y: float, width: float, height: float, *, fill: str = "", colour: str = LINE, weight: float = 0.5
+    ) -> None:
+        """A rectangle, framed if `weight` > 0 and filled if `fill` is given."""
+        if fill:
+            self._canvas.setFillColor(_colour(fill))
+        self._canvas.setStrokeColor(_colour(colour))
+        self._canvas.setLineWidth(weight)
+        self._canvas.rect(
+            x * mm, _up(y + height), width * mm, height * mm, stroke=int(weight > 0), fill=int(bool(fill))
+        )
+
+    def picture(self, x: float, y: float, width: float, height: float, data: bytes) -> None:
+        """A JPEG or PNG that fills the frame, its middle shown."""
+        reader = ImageReader(_at_print_size(data))
+        pixels_wide, pixels_high = reader.getSize()
+        scale = max(width * mm / pixels_wide, height * mm / pixels_high)
+        wide, high = pixels_wide * scale, pixels_high * scale
+        self._canvas.saveState()
+        frame = self._canvas.beginPath()
+        frame.rect(x * mm, _up(y + height), width * mm, height * mm)
+        self._canvas.clipPath(frame, stroke=0, fill=0)
+        middle_x, middle_y = (x + width / 2) * mm, _up(y + height / 2)
+        self._canvas.drawImage(reader, middle_x - wide / 2, middle_y - high / 2, wide, high)
+        self._canvas.restoreState()
+
+    def qr(self, x: float, y: float, side: float, text: str) -> None:
+        """A QR code of ECC level Q, `side` wide without its quiet zone: leave four modules free around it."""
+        rows = qr_rows(text)
+        module = side * mm / len(rows)
+        self._canvas.saveState()
+        self._canvas.setFillColor(_colour("#000000"))
+        self._canvas.translate(x * mm, _up(y))
+        self._canvas.scale(module, -module)
+        # One path for all: `rect` for each run took longer than all the text.
+        bars = [f"{start} {row} {length} 1 re" for row, bits in enumerate(rows) for start, length in _dark_runs(bits)]
+        self._canvas._code.append(" ".join(bars) + " f")
+        self._canvas.restoreState()
+
+    def watermark(self, text: str) -> None:
+        """Slanting across the page, light; to be drawn before the rest."""
+        ((font, _run),) = self._runs(text, Face.BOLD)
+        self._canvas.saveState()
+        self._canvas.setFillColor(_colour(FAINT))
+        self._canvas.setFont(font.fontName, 60)
+        self._canvas.translate(PAGE_WIDTH * mm / 2, PAGE_HEIGHT * mm / 2)
+        self._canvas.rotate(35)
+        self._canvas.drawCentredString(0, 0, text)
+        self._canvas.restoreState()
+
+    def finish(self) -> bytes:
+        """The PDF. To be called once."""
+        with _ONE_AT_A_TIME:
+            self._canvas.showPage()
+            self._canvas.save()
+        return self._buffer.getvalue()
+
+    def _runs(self, text: str, face: Face) -> list[tuple[Any, str]]:
+        """Neighbouring characters that the same font has. Raises `NoGlyph`."""
+        return [
+            (font, "".join(run))
+            for font, run in itertools.groupby(text, key=lambda character: self._font_for(character, face))
+        ]
+
+    def _font_for(self, character: str, face: Face) -> Any:  # noqa: ANN401 - reportlab has no types
+        own = _load(getattr(self._fonts, face.value))
+        if ord(character) in own.face.charToGlyph:
+            return own
+        for path in self._fonts.rare:
+            if ord(character) in _characters(path):
+                return _load(path)
+        raise NoGlyph(character=character, code=f"U+{ord(character):04X}")
+
+    def _lines(self, text: str, width: float, size: float) -> Iterator[str]:
+        line = ""
+        for word in _WORD.findall(text):
+            if line and _width(self._runs(line + word.rstrip(), Face.SANS), size) > width:
+                yield line.rstrip()
+                line = ""
+            line = line + word if line else word.lstrip()
+        if line:
+            yield line
+
+
+def qr_rows(text: str) -> Sequence[Sequence[bool]]:
+    """The modules of a QR code, ECC level Q; long stretches in capitals and digits pack more tightly.
+
+    The mask is fixed: trying all eight takes four fifths of the time, and these texts are mostly random already.
+    """
+    code = qrcode.QRCode(error_correction=ERROR_CORRECT_Q, border=0, mask_pattern=3)
+    code.add_data(text, optimize=20)
+    code.make()
+    modules: Sequence[Sequence[bool]] = code.modules
+    return modules
+
+
+def _dark_runs(bits: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    start = 0
+    for is_dark, run in itertools.groupby(bits):
+        length = sum(1 for _ in run)
+        if is_dark:
+            yield start, length
+        start += length
+
+
+def _up(y: float) -> float:
+    return (PAGE_HEIGHT - y) * mm
+
+
+@functools.cache
+def _colour(name: str) -> Any:  # noqa: ANN401 - reportlab has no types
+    return HexColor(name)
+
+
+def _width(runs: list[tuple[Any, str]], size: float) -> float:
+    return float(sum(font.stringWidth(run, size) for font, run in runs))
+
+
+def _at_print_size(data: bytes) -> io.BytesIO:
+    """Large pictures made smaller: a camera's pixels are of no use on paper, and make the file heavy."""
+    with Image.open(io.BytesIO(data)) as picture:
+        if max(picture.size) <= _PIXELS_AT_MOST and picture.format == "JPEG":
+            return io.BytesIO(data)
+        picture.thumbnail((_PIXELS_AT_MOST, _PIXELS_AT_MOST))
+        smaller = io.BytesIO()
+        picture.convert("RGB").save(smaller, "JPEG", quality=90)
+    smaller.seek(0)
+    return smaller
+
+
+@functools.cache
+def _characters(path: Path) -> frozenset[int]:
+    """Read without loading the font: most pages need no rare one, and each takes seconds."""
+    with CharacterMap(path, lazy=True) as font:
+        return frozenset(font.getBestCmap())
+
+
+_loaded: dict[Path, Any] = {}
+
+
+def _load(path: Path) -> Any:  # noqa: ANN401 - reportlab has no types
+    """The font, parsed once a process (some 0.4 s); its tables are sliced out once, not for every page."""
+    if path in _loaded:
+        return _loaded[path]
+    with _ONE_AT_A_TIME:
+        if path not in _loaded:
+            font = ttfonts.TTFont(f"{path.stem}-{len(_loaded)}", str(path), asciiReadable=False, shapable=False)
+            font.face.get_table = functools.cache(font.face.get_table)
+            pdfmetrics.registerFont(font)
+            _loaded[path] = font
+        return _loaded[path]
+
+
+def load_fonts(fonts: FontSet) -> None:
+    """Parse the three faces now, so that the first page of a process is as quick as the others."""
+    for path in (fonts.sans, fonts.bold, fonts.serif):
+        _load(path)
+
+
+def _to_unicode_map(fontname: str, subset: Sequence[int]) -> str:
+    """What text is copied from the page. reportlab writes wrong rows beyond U+FFFF, and too many in a block."""
+    rows = [f"<{index:02X}> <{_utf16(code)}>" for index, code in enumerate(subset)]
+    blocks = [rows[start : start + _ROWS_A_BLOCK] for start in range(0, len(rows), _ROWS_A_BLOCK)]
+    return "\n".join(
+        [
+            "/CIDInit /ProcSet findresource begin",
+            "12 dict begin",
+            "begincmap",
+            f"/CIDSystemInfo << /Registry ({fontname}) /Ordering ({fontname}) /Supplement 0 >> def",
+            f"/CMapName /{fontname} def",
+            "/CMapType 2 def",
+            "1 begincodespacerange",
+            "<00> <FF>",
+            "endcodespacerange",
+            *(line for block in blocks for line in (f"{len(block)} beginbfchar", *block, "endbfchar")),
+            "endcmap",
+            "CMapName currentdict /CMap defineresource pop",
+            "end",
+            "end",
+        ]
+    )
+
+
+def _utf16(code: int) -> str:
+    return f"{code:04X}" if code <= _BMP_END else chr(code).encode("utf-16-be").hex().upper()
+
+
+ttfonts.makeToUnicodeCMap = _to_unicode_map
