@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from training.errors import BadInput, Conflict, N_, NotFound
+from training.errors import N_, BadInput, Conflict, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

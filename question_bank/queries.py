@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import sqlalchemy
 from sqlalchemy import func
 from sqlmodel import col, select
 
@@ -120,6 +121,14 @@ class BlueprintView:
         return {cell.area: cell.area_name for cell in self.cells}
 
 
+_POOL_COLUMNS: tuple[Any, ...] = (
+    ItemRevision.id,
+    ItemRevision.area,
+    ItemRevision.type,
+    ItemRevision.level,
+    ItemRevision.key_point,
+    ItemRevision.is_local,
+)
 _pools: dict[tuple[str, int, int], Pool] = {}
 _revisions: dict[UUID, RevisionText] = {}
 _cells: dict[UUID, tuple[Cell, ...]] = {}
@@ -159,22 +168,14 @@ async def _bank_version(session: AsyncSession, subject: str) -> tuple[int, int]:
 
 
 async def _read_pool(session: AsyncSession, subject: str) -> Pool:
-    statement = (
-        select(ItemRevision, func.jsonb_array_length(ItemRevision.options))
+    # sqlmodel types `select` for four columns at most.
+    statement: Any = (
+        sqlalchemy.select(*(col(column) for column in _POOL_COLUMNS), func.jsonb_array_length(ItemRevision.options))
         .join(Item, col(Item.id) == ItemRevision.item_id)
-        .where(Item.subject == subject, ItemRevision.status == RevisionStatus.PUBLISHED)
-        .options(load_only(*_POOL_COLUMNS))
+        .where(col(Item.subject) == subject, col(ItemRevision.status) == RevisionStatus.PUBLISHED)
     )
     rows = (await session.exec(statement)).all()
-    items = tuple(
-        sorted(
-            (
-                PoolItem(row.id, row.area, row.type, row.level, row.key_point, row.is_local, option_count)
-                for row, option_count in rows
-            ),
-            key=lambda item: item.revision_id.bytes,
-        )
-    )
+    items = tuple(sorted((PoolItem(*row) for row in rows), key=lambda item: item.revision_id.bytes))
     return Pool(subject=subject, items=items, digest=pool_digest(item.revision_id for item in items))
 
 
