@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, func, select, update
+from sqlmodel import and_, col, func, not_, select, update
 
 from training import audit
 from training.calendar import china_date
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from uuid import UUID
 
+    from sqlalchemy import ColumnElement
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 PAGE = 50
@@ -113,7 +114,6 @@ class Deadline:
     person_name: str
     department: str
     post: str
-    course_code: str
     title: str
     title_en: str
     due_on: date
@@ -337,12 +337,15 @@ async def soon_days(session: AsyncSession, *, today: date) -> int:
 async def list_offered_courses(session: AsyncSession) -> tuple[OfferedCourse, ...]:
     """The published courses, by code."""
     statement = (
-        select(Course.id, Course.code, CourseVersion.title, CourseVersion.title_en, CourseVersion.class_hours)
+        select(Course, CourseVersion)
         .join(CourseVersion, col(CourseVersion.course_id) == Course.id)
         .where(CourseVersion.status == CourseStatus.PUBLISHED)
         .order_by(col(Course.code))
     )
-    return tuple(OfferedCourse(*row) for row in (await session.exec(statement)).all())
+    return tuple(
+        OfferedCourse(course.id, course.code, version.title, version.title_en, version.class_hours)
+        for course, version in (await session.exec(statement)).all()
+    )
 
 
 # An assignment names a course; its title is that of the newest version that was ever published.
@@ -352,6 +355,7 @@ _shown_version = (
     .correlate(Course)
     .scalar_subquery()
 )
+_is_shown_version = and_(col(CourseVersion.course_id) == Course.id, col(CourseVersion.number) == _shown_version)
 
 
 async def list_assignments(
@@ -361,10 +365,7 @@ async def list_assignments(
     statement = (
         select(Assignment, Course.code, CourseVersion, Organisation.name)
         .join(Course, col(Course.id) == Assignment.course_id)
-        .join(
-            CourseVersion,
-            (col(CourseVersion.course_id) == Course.id) & (col(CourseVersion.number) == _shown_version),
-        )
+        .join(CourseVersion, _is_shown_version)
         .join(Organisation, col(Organisation.id) == Assignment.organisation_id)
         .where(Assignment.person_id == person_id, col(Assignment.withdrawn_at).is_(None))
         .order_by(col(Assignment.finished_at).desc().nulls_first(), col(Assignment.due_on), col(Course.code))
@@ -390,6 +391,25 @@ async def list_assignments(
     )
 
 
+def _is_in_state(state: AssignmentState, *, today: date, soon: int) -> ColumnElement[bool]:
+    """`assignment_state` as the database puts it."""
+    done = col(Assignment.finished_at).is_not(None)
+    last = today + timedelta(days=soon)
+    return {
+        AssignmentState.DONE: done,
+        AssignmentState.OVERDUE: and_(not_(done), col(Assignment.due_on) < today),
+        AssignmentState.DUE_SOON: and_(not_(done), col(Assignment.due_on).between(today, last)),
+        AssignmentState.OPEN: and_(not_(done), col(Assignment.due_on) > last),
+    }[state]
+
+
+_is_present = and_(
+    col(Employment.person_id) == col(Assignment.person_id),
+    col(Employment.organisation_id) == col(Assignment.organisation_id),
+    col(Employment.ended_on).is_(None),
+)
+
+
 async def list_deadlines(
     session: AsyncSession,
     organisation_id: UUID,
@@ -404,53 +424,68 @@ async def list_deadlines(
     """Who of the present staff is to finish what by when; whoever is most behind comes first."""
     today = china_date(now)
     soon = await soon_days(session, today=today)
-    statement = (
-        select(Assignment, Person.name, Employment, Course.code, CourseVersion.title, CourseVersion.title_en)
-        .join(Person, col(Person.id) == Assignment.person_id)
-        .join(
-            Employment,
-            (col(Employment.person_id) == Assignment.person_id)
-            & (col(Employment.organisation_id) == Assignment.organisation_id)
-            & col(Employment.ended_on).is_(None),
-        )
-        .join(Course, col(Course.id) == Assignment.course_id)
-        .join(
-            CourseVersion,
-            (col(CourseVersion.course_id) == Course.id) & (col(CourseVersion.number) == _shown_version),
-        )
-        .where(Assignment.organisation_id == organisation_id, col(Assignment.withdrawn_at).is_(None))
-    )
+    wanted = [col(Assignment.organisation_id) == organisation_id, col(Assignment.withdrawn_at).is_(None)]
     if name:
-        statement = statement.where(col(Person.matched_name).contains(matched_name(name), autoescape=True))
+        wanted.append(col(Person.matched_name).contains(matched_name(name), autoescape=True))
     if course_id is not None:
-        statement = statement.where(Assignment.course_id == course_id)
+        wanted.append(col(Assignment.course_id) == course_id)
     if person_id is not None:
-        statement = statement.where(Assignment.person_id == person_id)
-    rows = (await session.exec(statement)).all()
-    listed = [
+        wanted.append(col(Assignment.person_id) == person_id)
+    counts = await _count_states(session, wanted, today=today, soon=soon)
+    pages = max(-(-(counts[state] if state else sum(counts.values())) // PAGE), 1)
+    page = min(max(page, 1), pages)
+    statement = (
+        select(Assignment, Person.name, Employment, CourseVersion)
+        .join(Person, col(Person.id) == Assignment.person_id)
+        .join(Employment, _is_present)
+        .join(Course, col(Course.id) == Assignment.course_id)
+        .join(CourseVersion, _is_shown_version)
+        .where(*wanted)
+        .order_by(
+            col(Assignment.finished_at).is_not(None),
+            col(Assignment.due_on),
+            col(Person.matched_name),
+            col(Course.code),
+            col(Assignment.id),
+        )
+        .offset((page - 1) * PAGE)
+        .limit(PAGE)
+    )
+    if state is not None:
+        statement = statement.where(_is_in_state(state, today=today, soon=soon))
+    rows = tuple(
         Deadline(
             assignment_id=assignment.id,
             person_id=assignment.person_id,
             person_name=person_name,
             department=employment.department,
             post=employment.post,
-            course_code=code,
-            title=title,
-            title_en=title_en,
+            title=version.title,
+            title_en=version.title_en,
             due_on=assignment.due_on,
             finished_at=assignment.finished_at,
             state=assignment_state(assignment.due_on, finished_at=assignment.finished_at, today=today, soon_days=soon),
             days=(assignment.due_on - today).days,
         )
-        for assignment, person_name, employment, code, title, title_en in rows
-    ]
-    counts = {each: sum(row.state is each for row in listed) for each in AssignmentState}
-    shown = [row for row in listed if state is None or row.state is state]
-    places = {each: place for place, each in enumerate(AssignmentState)}
-    shown.sort(key=lambda row: (places[row.state], row.due_on, row.person_name, row.course_code))
-    pages = max((len(shown) + PAGE - 1) // PAGE, 1)
-    page = min(max(page, 1), pages)
-    return Deadlines(rows=tuple(shown[(page - 1) * PAGE : page * PAGE]), counts=counts, page=page, pages=pages)
+        for assignment, person_name, employment, version in (await session.exec(statement)).all()
+    )
+    return Deadlines(rows=rows, counts=counts, page=page, pages=pages)
+
+
+async def _count_states(
+    session: AsyncSession, wanted: list[ColumnElement[bool]], *, today: date, soon: int
+) -> dict[AssignmentState, int]:
+    counts = {}
+    for state in AssignmentState:
+        statement = (
+            select(func.count())
+            .select_from(Assignment)
+            .join(Person, col(Person.id) == Assignment.person_id)
+            .join(Employment, _is_present)
+            .where(*wanted, _is_in_state(state, today=today, soon=soon))
+        )
+        counts[state] = (await session.exec(statement)).one()
+    return counts
 
 
 async def list_completion(session: AsyncSession, organisation_id: UUID, *, now: datetime) -> tuple[Completion, ...]:
@@ -464,12 +499,7 @@ async def list_completion(session: AsyncSession, organisation_id: UUID, *, now: 
             func.count().filter(is_open, col(Assignment.due_on) >= today),
             func.count().filter(is_open, col(Assignment.due_on) < today),
         )
-        .join(
-            Employment,
-            (col(Employment.person_id) == Assignment.person_id)
-            & (col(Employment.organisation_id) == Assignment.organisation_id)
-            & col(Employment.ended_on).is_(None),
-        )
+        .join(Employment, _is_present)
         .where(Assignment.organisation_id == organisation_id, col(Assignment.withdrawn_at).is_(None))
         .group_by(col(Employment.department))
         .order_by(col(Employment.department))
