@@ -432,7 +432,9 @@ class Learning(SQLModel, table=True):
     started_at: datetime = Field(sa_type=INSTANT)
     finished_at: datetime | None = Field(default=None, sa_type=INSTANT)
     current_block_id: UUID | None = Field(default=None, foreign_key="lesson_block.id")
-    pulse_at: datetime | None = Field(default=None, sa_type=INSTANT, description="last sign of the reader on the block")
+    pulse_at: datetime | None = Field(
+        default=None, sa_type=INSTANT, description="until when the reader's time is counted; none while reading rests"
+    )
     sign_in_id: UUID | None = Field(default=None, foreign_key="sign_in.id", description="the one device")
 
 
@@ -447,6 +449,16 @@ class BlockProgress(SQLModel, table=True):
     furthest_second: int = Field(default=0, description="of a video: how far it was seen")
     answer: str = Field(default="", max_length=8)
     done_at: datetime | None = Field(default=None, sa_type=INSTANT)
+
+
+class StudyDay(SQLModel, table=True):
+    """Seconds that count for a person on one day in China, over all courses: the daily cap is held on this."""
+
+    __tablename__ = "study_day"
+
+    person_id: UUID = Field(foreign_key="person.id", primary_key=True)
+    day: date = Field(primary_key=True)
+    seconds: int = 0
 
 
 class QuizAttempt(SQLModel, table=True):
@@ -480,7 +492,12 @@ class TrainingRecord(SQLModel, table=True):
     __tablename__ = "training_record"
     __table_args__ = (
         CheckConstraint("class_hours >= 0", name="hours_are_not_negative"),
-        Index("training_record_once_per_learning", "learning_id", unique=True),
+        Index(
+            "training_record_once_per_learning",
+            "learning_id",
+            unique=True,
+            postgresql_where=text("corrects_id IS NULL"),
+        ),
         Index(
             "training_record_once_per_enrolment",
             "enrolment_id",

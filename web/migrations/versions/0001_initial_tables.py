@@ -270,6 +270,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
     )
     op.create_table(
+        "ticket_counter",
+        sa.Column("site_id", sa.Uuid(), nullable=False),
+        sa.Column("month", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["organisation.id"], name=op.f("fk_ticket_counter_site_id")),
+        sa.PrimaryKeyConstraint("site_id", "month", name=op.f("pk_ticket_counter")),
+    )
+    op.create_table(
         "account",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
@@ -637,6 +645,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_staff_import_organisation_id"), "staff_import", ["organisation_id"], unique=False)
     op.create_table(
+        "study_day",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("seconds", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_study_day_person_id")),
+        sa.PrimaryKeyConstraint("person_id", "day", name=op.f("pk_study_day")),
+    )
+    op.create_table(
         "training_class",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("centre_id", sa.Uuid(), nullable=False),
@@ -759,6 +775,7 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
+        sa.Column("cancel_reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
         sa.Column("created_by", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("seats > 0", name=op.f("ck_exam_session_session_has_seats")),
@@ -1078,7 +1095,13 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("corrects_id IS NULL"),
     )
-    op.create_index("training_record_once_per_learning", "training_record", ["learning_id"], unique=True)
+    op.create_index(
+        "training_record_once_per_learning",
+        "training_record",
+        ["learning_id"],
+        unique=True,
+        postgresql_where=sa.text("corrects_id IS NULL"),
+    )
     op.create_table(
         "application",
         sa.Column("id", sa.Uuid(), nullable=False),
