@@ -181,8 +181,19 @@ class ExamSession(SQLModel, table=True):
     ends_at: datetime = Field(sa_type=INSTANT)
     seats: int
     status: SessionStatus = Field(default=SessionStatus.PLANNED, sa_type=one_of(SessionStatus))
+    cancel_reason: str = Field(default="", max_length=500)
     created_by: UUID = Field(foreign_key="person.id")
     created_at: datetime = Field(sa_type=INSTANT)
+
+
+class TicketCounter(SQLModel, table=True):
+    """The last ticket number of a site in a month; counting locks the row, so that none is given twice."""
+
+    __tablename__ = "ticket_counter"
+
+    site_id: UUID = Field(foreign_key="organisation.id", primary_key=True)
+    month: str = Field(max_length=6, primary_key=True, description="yyyymm in China")
+    last: int
 
 
 class BookingStatus(StrEnum):
@@ -316,6 +327,7 @@ class Sitting(SQLModel, table=True):
         CheckConstraint("started_at < deadline", name="sitting_starts_before_deadline"),
         CheckConstraint("(booking_id IS NULL) <> (enterprise_exam_id IS NULL)", name="sitting_has_one_occasion"),
         CheckConstraint("(status = 'OPEN') = (submitted_at IS NULL)", name="open_means_not_submitted"),
+        CheckConstraint("item_count > 0", name="sitting_has_items"),
         Index("sitting_one_per_booking", "booking_id", unique=True, postgresql_where=text("status <> 'VOID'")),
         Index(
             "sitting_one_open_per_exam",
@@ -340,6 +352,9 @@ class Sitting(SQLModel, table=True):
     started_at: datetime = Field(sa_type=INSTANT)
     deadline: datetime = Field(sa_type=INSTANT)
     submitted_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    item_count: int = Field(description="the length of `paper`, for the hot path")
+    device_number: int = Field(default=1, description="counts the devices that this sitting was opened on")
+    device_sign_in_id: UUID | None = Field(default=None, description="the sign-in to which the device's token was given")
     device_token_hash: bytes | None = Field(default=None, description="the one browser that may answer")
     device_released_at: datetime | None = Field(default=None, sa_type=INSTANT)
 

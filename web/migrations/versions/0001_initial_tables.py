@@ -1496,6 +1496,9 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deadline", sa.DateTime(timezone=True), nullable=False),
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("item_count", sa.Integer(), nullable=False),
+        sa.Column("device_number", sa.Integer(), nullable=False),
+        sa.Column("device_sign_in_id", sa.Uuid(), nullable=True),
         sa.Column("device_token_hash", sa.LargeBinary(), nullable=True),
         sa.Column("device_released_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
@@ -1504,6 +1507,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(booking_id IS NULL) <> (enterprise_exam_id IS NULL)", name=op.f("ck_sitting_sitting_has_one_occasion")
         ),
+        sa.CheckConstraint("item_count > 0", name=op.f("ck_sitting_sitting_has_items")),
         sa.CheckConstraint("started_at < deadline", name=op.f("ck_sitting_sitting_starts_before_deadline")),
         sa.ForeignKeyConstraint(["blueprint_id"], ["blueprint.id"], name=op.f("fk_sitting_blueprint_id")),
         sa.ForeignKeyConstraint(["booking_id"], ["booking.id"], name=op.f("fk_sitting_booking_id")),
