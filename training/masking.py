@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from training.names import MIDDLE_DOT
 
+# Of a number this short, five characters would be nearly all.
+_TOO_SHORT = 6
+
 
 def mask_name(name: str) -> str:
     """Keep the surname: 张* · 张** · 阿**·***; of a Latin name the first letter of each word."""
@@ -17,8 +20,8 @@ def mask_name(name: str) -> str:
 
 def mask_number(number: str) -> str:
     """Of a document or certificate number, the first three and last two characters."""
-    if len(number) <= 6:  # noqa: PLR2004 - too short to show five characters of it
-        return number[:1] + "*" * max(len(number) - 2, 0) + number[-1:]
+    if len(number) <= _TOO_SHORT:
+        return number[:1] + "*" * (len(number) - 1)
     return number[:3] + "*" * (len(number) - 5) + number[-2:]
 
 
