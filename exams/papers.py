@@ -1,0 +1,255 @@
+"""Dealing a paper from a pool by a blueprint's cells: pure, and the same on any machine for the same seed."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from question_bank.models import ItemType
+from training.errors import N_, Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from question_bank.queries import Cell, PoolItem
+
+ALGORITHM = "draw-1"
+LETTERS = "ABCDEFGH"
+_TYPES = tuple(ItemType)
+
+
+class BankTooSmall(Conflict):
+    """A cell of the blueprint asks for more items than the bank has."""
+
+    message = N_(
+        "题库不足，暂时不能组卷：知识领域 {area} 的{type}需要 {needed} 题，已发布 {there} 题。请联系管理人员补充。"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PaperItem:
+    """An item at its position. `order[0]` is the original index of the option that is shown as "A"."""
+
+    revision_id: UUID
+    order: tuple[int, ...]
+
+    def original(self, choice: str) -> str:
+        """The displayed letters as the revision's own letters; "T", "F" and nonsense stay as they are."""
+        if not self.order:
+            return choice
+        places = [LETTERS.find(letter) for letter in choice]
+        if any(not 0 <= place < len(self.order) for place in places):
+            return "?"
+        return "".join(sorted(LETTERS[self.order[place]] for place in places))
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One candidate's paper. `repeated` names key points that the bank could not avoid asking twice."""
+
+    items: tuple[PaperItem, ...]
+    local_count: int
+    repeated: tuple[str, ...] = ()
+    algorithm: str = ALGORITHM
+
+    def stored(self) -> list[dict[str, Any]]:
+        """The form that a sitting keeps."""
+        return [{"revision": str(item.revision_id), "order": list(item.order)} for item in self.items]
+
+
+def paper_items(stored: Iterable[Mapping[str, Any]]) -> tuple[PaperItem, ...]:
+    """What `Paper.stored` kept, by position from 1 on."""
+    return tuple(PaperItem(UUID(row["revision"]), tuple(row["order"])) for row in stored)
+
+
+class Stream:
+    """Our own random numbers, since Python's `random` promises no stability between versions.
+
+    Block n is SHA-256 of "draw-1", the seed and n; each block gives eight numbers of 32 bits.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._key = hashlib.sha256(f"{ALGORITHM}:{seed}:".encode())
+        self._block = 0
+        self._waiting: list[int] = []
+
+    def below(self, limit: int) -> int:
+        """A number from 0 to `limit` - 1, each equally likely (numbers that would bias are thrown away)."""
+        fair = (1 << 32) - (1 << 32) % limit
+        while True:
+            if not self._waiting:
+                self._refill()
+            number = self._waiting.pop()
+            if number < fair:
+                return number % limit
+
+    def _refill(self) -> None:
+        block = self._key.copy()
+        block.update(self._block.to_bytes(8, "big"))
+        self._block += 1
+        data = block.digest()
+        self._waiting = [int.from_bytes(data[place : place + 4], "big") for place in range(28, -1, -4)]
+
+    def shuffle(self, things: list[Any]) -> None:
+        """Fisher-Yates, in place."""
+        for last in range(len(things) - 1, 0, -1):
+            other = self.below(last + 1)
+            things[last], things[other] = things[other], things[last]
+
+
+def draw_paper(pool: Iterable[PoolItem], cells: Iterable[Cell], *, seed: int, local_percent: int = 10) -> Paper:
+    """The paper of a seed.
+
+    Each cell gets its count; no key point is asked twice unless the bank leaves no other way; at
+    least `local_percent` of the items are local where the bank allows. Items stand grouped by
+    type, shuffled within; the options of SC and MC are shuffled. Raises `BankTooSmall`.
+    """
+    stream = Stream(seed)
+    wanted = sorted((cell for cell in cells if cell.count), key=_place)
+    stock = _shuffled_stock(pool, wanted, stream)
+    chosen = _Choice(wanted, stock)
+    chosen.fill()
+    chosen.favour_local(stream, share=local_percent)
+    groups: dict[ItemType, list[PoolItem]] = {kind: [] for kind in _TYPES}
+    for item in chosen.items():
+        groups[item.type].append(item)
+    ordered: list[PaperItem] = []
+    for group in groups.values():
+        stream.shuffle(group)
+        ordered.extend(PaperItem(item.revision_id, _option_order(item, stream)) for item in group)
+    return Paper(items=tuple(ordered), local_count=chosen.local_count(), repeated=chosen.repeated())
+
+
+def _place(cell: Cell) -> tuple[int, int]:
+    return cell.area, _TYPES.index(cell.type)
+
+
+def _shuffled_stock(pool: Iterable[PoolItem], cells: Sequence[Cell], stream: Stream) -> list[list[PoolItem]]:
+    by_cell: dict[tuple[int, ItemType], list[PoolItem]] = {(cell.area, cell.type): [] for cell in cells}
+    for item in sorted(pool, key=lambda item: item.revision_id.bytes):
+        if (item.area, item.type) in by_cell:
+            by_cell[item.area, item.type].append(item)
+    stock = []
+    for cell in cells:
+        items = by_cell[cell.area, cell.type]
+        if len(items) < cell.count:
+            raise BankTooSmall(area=cell.area, type=_TYPE_NAMES[cell.type], needed=cell.count, there=len(items))
+        stream.shuffle(items)
+        stock.append(items)
+    return stock
+
+
+_TYPE_NAMES = {ItemType.TF: N_("判断题"), ItemType.SC: N_("单选题"), ItemType.MC: N_("多选题")}
+
+
+def _option_order(item: PoolItem, stream: Stream) -> tuple[int, ...]:
+    order = list(range(item.option_count)) if item.type is not ItemType.TF else []
+    stream.shuffle(order)
+    return tuple(order)
+
+
+class _Choice:
+    """Items chosen per cell, with the key points that are in use.
+
+    A matching of cells to key points (each at most once): when a cell finds all its key points
+    taken, another cell that took one moves to another of its own, and so on down the line.
+    """
+
+    def __init__(self, cells: Sequence[Cell], stock: list[list[PoolItem]]) -> None:
+        self._cells = cells
+        self._stock = stock
+        self._chosen: list[dict[str, PoolItem]] = [{} for _ in cells]
+        self._extra: list[list[PoolItem]] = [[] for _ in cells]
+        self._holder: dict[str, int] = {}
+
+    def fill(self) -> None:
+        """Give each cell its count."""
+        for index, cell in enumerate(self._cells):
+            self._take_free(index, cell.count)
+        for index, cell in enumerate(self._cells):
+            while len(self._chosen[index]) < cell.count and self._find_way(index, set()):
+                pass
+        for index, cell in enumerate(self._cells):
+            self._take_repeats(index, cell.count - len(self._chosen[index]))
+
+    def _take_free(self, index: int, count: int) -> None:
+        chosen = self._chosen[index]
+        for item in self._stock[index]:
+            if len(chosen) == count:
+                return
+            if item.key_point not in self._holder:
+                chosen[item.key_point] = item
+                self._holder[item.key_point] = index
+
+    def _find_way(self, index: int, tried: set[str]) -> bool:
+        for item in self._stock[index]:
+            point = item.key_point
+            holder = self._holder.get(point)
+            if point in tried or holder == index:
+                continue
+            tried.add(point)
+            if holder is not None:
+                if not self._find_way(holder, tried):
+                    continue
+                del self._chosen[holder][point]
+            self._chosen[index][point] = item
+            self._holder[point] = index
+            return True
+        return False
+
+    def _take_repeats(self, index: int, missing: int) -> None:
+        if missing <= 0:
+            return
+        taken = {item.revision_id for item in self._chosen[index].values()}
+        left = [item for item in self._stock[index] if item.revision_id not in taken]
+        self._extra[index] = left[:missing]
+
+    def items(self) -> list[PoolItem]:
+        """Everything chosen, cell by cell."""
+        return [
+            item for chosen, extra in zip(self._chosen, self._extra, strict=True) for item in (*chosen.values(), *extra)
+        ]
+
+    def local_count(self) -> int:
+        """How many of the chosen are local."""
+        return sum(item.is_local for item in self.items())
+
+    def repeated(self) -> tuple[str, ...]:
+        """Key points that had to be asked more than once."""
+        return tuple(sorted({item.key_point for extra in self._extra for item in extra}))
+
+    def favour_local(self, stream: Stream, *, share: int) -> None:
+        """Exchange items for local ones of the same cell until the share is reached or none is left."""
+        total = sum(cell.count for cell in self._cells)
+        missing = math.ceil(total * share / 100) - self.local_count()
+        if missing <= 0:
+            return
+        offers = [
+            (index, item)
+            for index, stock in enumerate(self._stock)
+            for item in stock
+            if item.is_local and item is not self._chosen[index].get(item.key_point)
+        ]
+        stream.shuffle(offers)
+        for index, item in offers:
+            if missing > 0 and self._exchange(index, item):
+                missing -= 1
+
+    def _exchange(self, index: int, local: PoolItem) -> bool:
+        chosen = self._chosen[index]
+        holder = self._holder.get(local.key_point)
+        if holder is not None and (holder != index or chosen[local.key_point].is_local):
+            return False
+        if holder == index:
+            chosen[local.key_point] = local
+            return True
+        point = next((point for point, item in chosen.items() if not item.is_local), None)
+        if point is None or local in self._extra[index]:
+            return False
+        del chosen[point], self._holder[point]
+        chosen[local.key_point] = local
+        self._holder[local.key_point] = index
+        return True
