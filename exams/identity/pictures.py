@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 LONGEST_SIDE = 1280
 
 
-class PictureUnreadable(Exception):
+class UnreadablePictureError(Exception):
     """The bytes are no whole JPEG or PNG, or unfold to an absurd size."""
 
 
 def read_picture(data: bytes) -> NDArray[np.uint8]:
     """Upright RGB pixels (height, width, 3), scaled down to 1280 on the longer side.
 
-    Transparency is laid on white, as an ID photo's background. Raises `PictureUnreadable`.
+    Transparency is laid on white, as an ID photo's background. Raises `UnreadablePictureError`.
     """
     try:
         with warnings.catch_warnings():
@@ -33,9 +33,9 @@ def read_picture(data: bytes) -> NDArray[np.uint8]:
                 picture = ImageOps.exif_transpose(opened)
                 picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureUnreadable from error
+        raise UnreadablePictureError from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises for damaged files
-        raise PictureUnreadable from error
+        raise UnreadablePictureError from error
     if picture.has_transparency_data:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
     return np.ascontiguousarray(picture.convert("RGB"), dtype=np.uint8)

@@ -1,6 +1,7 @@
 """The engines on two real faces, in this process."""
 
 import io
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -72,15 +73,17 @@ def test_dim_and_bright_light_are_borne(both: Engines, light: float) -> None:
 @pytest.mark.parametrize(
     ("picture", "reason"),
     [
-        (faces.nobody(), Reason.NO_FACE),
-        (faces.two_people(), Reason.MANY_FACES),
-        (changed(faces.person_a_again(), part=0.3), Reason.TOO_SMALL),
-        (changed(faces.person_a_again(), blur=6), Reason.BLURRED),
+        (faces.nobody, Reason.NO_FACE),
+        (faces.two_people, Reason.MANY_FACES),
+        (lambda: changed(faces.person_a_again(), part=0.3), Reason.TOO_SMALL),
+        (lambda: changed(faces.person_a_again(), blur=8), Reason.BLURRED),
     ],
     ids=lambda value: value.value if isinstance(value, Reason) else "",
 )
-def test_a_picture_that_cannot_be_judged_goes_to_an_officer(both: Engines, picture: bytes, reason: Reason) -> None:
-    scores = both.compare(enrolled=faces.person_a(), live=picture)
+def test_a_picture_that_cannot_be_judged_goes_to_an_officer(
+    both: Engines, picture: Callable[[], bytes], reason: Reason
+) -> None:
+    scores = both.compare(enrolled=faces.person_a(), live=picture())
     assert reason in scores.reasons
     assert scores.sface_cosine is None
     assert decide(scores, MatchRules()) == REFER
@@ -108,9 +111,9 @@ def test_a_useless_enrolment_photo_is_passed_over(alone: Engines) -> None:
     assert decide(scores, MatchRules()) == ACCEPT
 
 
-@pytest.mark.parametrize("live", [faces.person_a_again(), faces.person_b()], ids=["one", "the other"])
-def test_two_people_enrolled_as_one_cannot_both_come_in(both: Engines, live: bytes) -> None:
-    scores = both.compare(enrolled=[faces.person_a()[0], faces.person_b()], live=live)
+@pytest.mark.parametrize("live", [faces.person_a_again, faces.person_b], ids=["one", "the other"])
+def test_two_people_enrolled_as_one_cannot_both_come_in(both: Engines, live: Callable[[], bytes]) -> None:
+    scores = both.compare(enrolled=[faces.person_a()[0], faces.person_b()], live=live())
     assert decide(scores, MatchRules()) == REFER
 
 
