@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certificates.models import CertificateKind, CertificateRequestStatus, IssuerType
+from exams.identity.scores import Reason
 from exams.models import (
     ApplicationKind,
     ApplicationStatus,
@@ -32,6 +33,7 @@ from training.models import (
     Sex,
     TrainingMode,
 )
+from training.plans import AssignmentState
 from web.i18n.catalogue import gettext
 
 if TYPE_CHECKING:
@@ -91,6 +93,10 @@ _LABELS: dict[StrEnum, str] = {
     CourseStatus.DRAFT: N_("草稿"),
     CourseStatus.PUBLISHED: N_("已发布"),
     CourseStatus.RETIRED: N_("已停用"),
+    AssignmentState.OVERDUE: N_("已逾期"),
+    AssignmentState.DUE_SOON: N_("即将到期"),
+    AssignmentState.OPEN: N_("未到期"),
+    AssignmentState.DONE: N_("已完成"),
     ClassStatus.OPEN: N_("进行中"),
     ClassStatus.CLOSED: N_("已结班"),
     ClassStatus.CANCELLED: N_("已取消"),
@@ -138,6 +144,15 @@ _LABELS: dict[StrEnum, str] = {
     CheckVerdict.ACCEPT: N_("通过"),
     CheckVerdict.REFER: N_("转人工"),
     CheckVerdict.REJECT: N_("未通过"),
+    Reason.NO_FACE: N_("画面中没有人脸"),
+    Reason.MANY_FACES: N_("画面中不止一张人脸"),
+    Reason.TOO_SMALL: N_("人脸太小，离镜头太远"),
+    Reason.BLURRED: N_("画面模糊"),
+    Reason.TURNED: N_("没有正对镜头"),
+    Reason.NOT_ENROLLED: N_("没有登记照片"),
+    Reason.ENROLLED_UNUSABLE: N_("登记照片无法用于比对"),
+    Reason.SECOND_ENGINE_BLIND: N_("第二个比对引擎没有找到人脸"),
+    Reason.ENGINE_FAILED: N_("比对程序未能完成"),
     SittingStatus.OPEN: N_("答题中"),
     SittingStatus.HANDED_IN: N_("已交卷"),
     SittingStatus.TIMED_OUT: N_("到时自动交卷"),
