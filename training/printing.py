@@ -29,13 +29,13 @@ from reportlab.pdfbase import pdfmetrics, ttfonts
 from reportlab.pdfgen.canvas import Canvas
 
 from training.calendar import CHINA
-from training.errors import Conflict, N_
+from training.errors import N_, Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-INK, GREY, FAINT, LINE, ACCENT, TINT = "#14202e", "#5a6878", "#d3dbe4", "#a9b8c8", "#17406d", "#f2f6fa"
+INK, GREY, FAINT, LINE, ACCENT, TINT = "#14202e", "#5a6878", "#e3e9ef", "#a9b8c8", "#17406d", "#f2f6fa"
 PAGE_WIDTH, PAGE_HEIGHT = 210, 297
 _RARE_FONTS_FOLDER = Path("/usr/share/fonts")
 # In the order of asking. BabelStone draws as mainland standards do, HanaMin as Japanese ones.
@@ -55,7 +55,9 @@ rl_config.useA85 = 0
 class NoGlyph(Conflict):
     """A character that no installed font has. A certificate never shows an empty box instead."""
 
-    message = N_("“{character}”（{code}）没有可用的字形，无法打印。请管理员安装含此字的字体（如 BabelStone Han）后重试。")
+    message = N_(
+        "“{character}”（{code}）没有可用的字形，无法打印。请管理员安装含此字的字体（如 BabelStone Han）后重试。"
+    )
 
 
 class Face(Enum):
@@ -78,8 +80,12 @@ class FontSet:
     @classmethod
     def in_folder(cls, folder: Path, rare_in: Path = _RARE_FONTS_FOLDER) -> FontSet:
         """The fonts that the build puts into `folder`, with the rare ones that the machine has."""
-        names = ("NotoSansSC-Regular.ttf", "NotoSansSC-Bold.ttf", "NotoSerifSC-Bold.ttf")
-        return cls(*(folder / name for name in names), rare=find_rare_fonts(rare_in))
+        return cls(
+            sans=folder / "NotoSansSC-Regular.ttf",
+            bold=folder / "NotoSansSC-Bold.ttf",
+            serif=folder / "NotoSerifSC-Bold.ttf",
+            rare=find_rare_fonts(rare_in),
+        )
 
 
 @functools.cache
@@ -93,14 +99,15 @@ class Sheet:
     """One A4 page. Lengths in millimetres from the top left corner; `y` of a text is its baseline."""
 
     def __init__(self, fonts: FontSet, *, title: str, author: str, now: datetime) -> None:
-        self._fonts = fonts
+        self._faces = {face: _load(getattr(fonts, face.value)) for face in Face}
+        self._rare = fonts.rare
         self._buffer = io.BytesIO()
         self._canvas = Canvas(
             self._buffer,
             pagesize=A4,
             pageCompression=1,
             invariant=1,
-            initialFontName=_load(fonts.sans).fontName,
+            initialFontName=self._faces[Face.SANS].fontName,
             lang="zh-CN",
         )
         self._canvas.setTitle(title)
@@ -111,7 +118,7 @@ class Sheet:
         stamp = now.astimezone(CHINA).strftime("D:%Y%m%d%H%M%S+08'00'")
         self._canvas.setDateFormatter(lambda *_clock: stamp)
 
-    def text(  # noqa: PLR0913 - what a line of text needs
+    def text(
         self,
         x: float,
         y: float,
@@ -140,7 +147,7 @@ class Sheet:
             line.textOut(run)
         self._canvas.drawText(line)
 
-    def paragraph(  # noqa: PLR0913 - what a paragraph needs
+    def paragraph(
         self, x: float, y: float, text: str, *, width: float, size: float, leading: float, colour: str = INK
     ) -> float:
         """Lines broken as Chinese is: anywhere but inside a Latin word or before closing marks. Gives the next `y`."""
@@ -155,8 +162,16 @@ class Sheet:
         self._canvas.setLineWidth(weight)
         self._canvas.line(x1 * mm, _up(y1), x2 * mm, _up(y2))
 
-    def box(  # noqa: PLR0913 - what a box needs
-        self, x: float, y: float, width: float, height: float, *, fill: str = "", colour: str = LINE, weight: float = 0.5
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        *,
+        fill: str = "",
+        colour: str = LINE,
+        weight: float = 0.5,
     ) -> None:
         """A rectangle, framed if `weight` > 0 and filled if `fill` is given."""
         if fill:
@@ -182,9 +197,11 @@ class Sheet:
         self._canvas.restoreState()
 
     def qr(self, x: float, y: float, side: float, text: str) -> None:
-        """A QR code of ECC level Q, `side` wide without its quiet zone: leave four modules free around it."""
+        """A QR code of ECC level Q, `side` wide without its quiet zone of four modules, which is whitened."""
         rows = qr_rows(text)
         module = side * mm / len(rows)
+        quiet = 4 * side / len(rows)
+        self.box(x - quiet, y - quiet, side + 2 * quiet, side + 2 * quiet, fill="#ffffff", weight=0)
         self._canvas.saveState()
         self._canvas.setFillColor(_colour("#000000"))
         self._canvas.translate(x * mm, _up(y))
@@ -213,30 +230,34 @@ class Sheet:
         return self._buffer.getvalue()
 
     def _runs(self, text: str, face: Face) -> list[tuple[Any, str]]:
-        """Neighbouring characters that the same font has. Raises `NoGlyph`."""
-        return [
-            (font, "".join(run))
-            for font, run in itertools.groupby(text, key=lambda character: self._font_for(character, face))
-        ]
+        """Neighbouring characters that the same font has. Raises `NoGlyph`.
 
-    def _font_for(self, character: str, face: Face) -> Any:  # noqa: ANN401 - reportlab has no types
-        own = _load(getattr(self._fonts, face.value))
+        Rare characters come in one weight only: beside them even a bold line is set in the regular one.
+        """
+        codes = set(map(ord, text))
+        if codes <= self._faces[face].face.charToGlyph.keys():
+            return [(self._faces[face], text)]
+        own = self._faces[Face.SANS if face is Face.BOLD else face]
+        runs = itertools.groupby(text, key=lambda character: self._font_for(character, own))
+        return [(font, "".join(run)) for font, run in runs]
+
+    def _font_for(self, character: str, own: Any) -> Any:  # noqa: ANN401 - reportlab has no types
         if ord(character) in own.face.charToGlyph:
             return own
-        for path in self._fonts.rare:
+        for path in self._rare:
             if ord(character) in _characters(path):
                 return _load(path)
         raise NoGlyph(character=character, code=f"U+{ord(character):04X}")
 
     def _lines(self, text: str, width: float, size: float) -> Iterator[str]:
-        line = ""
+        line, left = "", width
         for word in _WORD.findall(text):
-            if line and _width(self._runs(line + word.rstrip(), Face.SANS), size) > width:
+            wide = _width(self._runs(word, Face.SANS), size)
+            if line and wide > left and not word.isspace():
                 yield line.rstrip()
-                line = ""
-            line = line + word if line else word.lstrip()
-        if line:
-            yield line
+                line, left = "", width
+            line, left = line + word, left - wide
+        yield line.rstrip()
 
 
 def qr_rows(text: str) -> Sequence[Sequence[bool]]:
@@ -254,7 +275,7 @@ def qr_rows(text: str) -> Sequence[Sequence[bool]]:
 def _dark_runs(bits: Sequence[bool]) -> Iterator[tuple[int, int]]:
     start = 0
     for is_dark, run in itertools.groupby(bits):
-        length = sum(1 for _ in run)
+        length = len(list(run))
         if is_dark:
             yield start, length
         start += length
@@ -270,7 +291,8 @@ def _colour(name: str) -> Any:  # noqa: ANN401 - reportlab has no types
 
 
 def _width(runs: list[tuple[Any, str]], size: float) -> float:
-    return float(sum(font.stringWidth(run, size) for font, run in runs))
+    widths: list[float] = [font.stringWidth(run, size) for font, run in runs]
+    return sum(widths)
 
 
 def _at_print_size(data: bytes) -> io.BytesIO:
