@@ -20,7 +20,7 @@ from cwt import COSE, COSEKey, VerifyError
 
 from certificates.models import CertificateKind
 from training.calendar import china_date, start_of_day
-from training.errors import BadInput, N_
+from training.errors import N_, BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,13 @@ def make_public_id() -> str:
 def make_credential(facts: Credential, *, kid: str, key: Ed25519PrivateKey) -> bytes:
     """Sign. The same facts and key give the same bytes; `issued_at` is kept to the second."""
     cose_key = COSEKey.new(
-        {_KTY: _OKP, _CRV: _ED25519, _X: key.public_key().public_bytes_raw(), _D: key.private_bytes_raw(), _KEY_ALG: _EDDSA}
+        {
+            _KTY: _OKP,
+            _CRV: _ED25519,
+            _X: key.public_key().public_bytes_raw(),
+            _D: key.private_bytes_raw(),
+            _KEY_ALG: _EDDSA,
+        }
     )
     payload = cbor2.dumps(_claims(facts), canonical=True)
     signed = COSE.new().encode_and_sign(payload, cose_key, protected={_ALG: _EDDSA, _KID: kid.encode()})
@@ -193,7 +199,9 @@ def _china_day(seconds: int) -> date:
 
 # --- what the QR code says ---
 
-_SCANNED = re.compile(r"(?P<base>https?://[^/?#\s]+)/C/(?P<id>[A-Z2-7]{26})(?:#(?P<credential>[A-Z2-7]+))?", re.I | re.ASCII)
+_SCANNED = re.compile(
+    r"(?P<base>https?://[^/?#\s]+)/C/(?P<id>[A-Z2-7]{26})(?:#(?P<credential>[A-Z2-7]+))?", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True)
