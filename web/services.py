@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from exams.identity.matcher import Matcher
 from training.files import FileStore
 from training.vault import Vault
 from web.clock import Clock
@@ -23,6 +24,7 @@ class Services:
     clock: Clock
     sessions: async_sessionmaker[AsyncSession]
     store: FileStore
+    matcher: Matcher | None = None
 
     @property
     def vault(self) -> Vault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exams.identity.matcher import PooledMatcher
 from web.clock import SystemClock
 from web.database import make_engine, make_sessions
 from web.hot import make_asgi
@@ -26,6 +27,7 @@ def make_services(settings: Settings) -> Services:
         clock=SystemClock(),
         sessions=make_sessions(engine),
         store=Store(settings.media_url),
+        matcher=PooledMatcher(settings.face_engines),
     )
 
 
