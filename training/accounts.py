@@ -293,22 +293,31 @@ async def choose_organisation(session: AsyncSession, *, viewer: Viewer, organisa
     )
 
 
+def draft_invitation(
+    *, account_id: UUID, organisation_id: UUID | None, created_by: UUID | None, days: int, now: datetime
+) -> tuple[str, Invitation]:
+    """A new one-time token and the row that remembers it; `days` is the rule `invitation.days`."""
+    token = secrets.token_urlsafe(24)
+    invitation = Invitation(
+        account_id=account_id,
+        organisation_id=organisation_id,
+        token_hash=token_hash(token),
+        created_at=now,
+        created_by=created_by,
+        expires_at=now + timedelta(days=days),
+    )
+    return token, invitation
+
+
 async def invite(
     session: AsyncSession, *, account_id: UUID, organisation_id: UUID | None, created_by: UUID | None, now: datetime
 ) -> str:
     """A one-time token with which the owner of the account sets a first or forgotten password."""
-    token = secrets.token_urlsafe(24)
     days = await get_number(session, "invitation.days", on=china_date(now))
-    session.add(
-        Invitation(
-            account_id=account_id,
-            organisation_id=organisation_id,
-            token_hash=token_hash(token),
-            created_at=now,
-            created_by=created_by,
-            expires_at=now + timedelta(days=days),
-        )
+    token, invitation = draft_invitation(
+        account_id=account_id, organisation_id=organisation_id, created_by=created_by, days=days, now=now
     )
+    session.add(invitation)
     audit.record(session, action="account.invited", target=("account", account_id), actor_id=created_by, now=now)
     return token
 

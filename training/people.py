@@ -106,23 +106,26 @@ async def _primary_document(session: AsyncSession, person_id: UUID) -> PersonDoc
     return row
 
 
-async def register_person(
-    session: AsyncSession, *, vault: Vault, new: NewPerson, now: datetime, actor_id: UUID | None = None
-) -> tuple[Person, Account]:
-    """A new person with document and account (still without a password).
+@dataclass(frozen=True)
+class Draft:
+    """The rows of a new person, checked but not yet in the database."""
 
-    Raises `BadName`, `BadDocument`, `BadPhone`, `TooYoung`, `DocumentKnown`, `PhoneKnown`.
+    person: Person
+    document: PersonDocument
+    account: Account
+
+
+def draft_person(new: NewPerson, *, vault: Vault, youngest: int, now: datetime) -> Draft:
+    """Check what is told of a person and make the rows; whether they clash with others is not asked.
+
+    `youngest` is the rule `register.age.min`. Raises `BadName`, `BadDocument`, `BadPhone`, `TooYoung`.
     """
     today = china_date(now)
     name = clean_name(new.name)
     document = parse_document(new.id_type, new.number, today=today)
     birth_date = new.birth_date if new.is_demo or document.birth_date is None else document.birth_date
-    youngest = await get_number(session, "register.age.min", on=today)
     if birth_date is not None and add_years(birth_date, youngest) > today:
         raise TooYoung(age=youngest, field="document_number")
-    number_index = document_index(vault, document.number)
-    if (await session.exec(select(PersonDocument.id).where(PersonDocument.number_index == number_index))).first():
-        raise DocumentKnown
     person = Person(
         name=name,
         matched_name=matched_name(name),
@@ -132,38 +135,69 @@ async def register_person(
         is_demo=new.is_demo,
         created_at=now,
     )
-    session.add(person)
-    await session.flush()
-    session.add(
-        PersonDocument(
-            person_id=person.id,
-            id_type=document.id_type,
-            number_sealed=vault.seal(document.number, context=DOCUMENT),
-            number_index=number_index,
-            number_masked=mask_number(document.number),
-            created_at=now,
-        )
+    row = PersonDocument(
+        person_id=person.id,
+        id_type=document.id_type,
+        number_sealed=vault.seal(document.number, context=DOCUMENT),
+        number_index=document_index(vault, document.number),
+        number_masked=mask_number(document.number),
+        created_at=now,
     )
     account = Account(person_id=person.id, created_at=now)
-    await set_phone(session, vault=vault, account=account, phone=new.phone)
+    _write_phone(account, new.phone, vault=vault)
+    return Draft(person, row, account)
+
+
+async def register_person(
+    session: AsyncSession, *, vault: Vault, new: NewPerson, now: datetime, actor_id: UUID | None = None
+) -> tuple[Person, Account]:
+    """A new person with document and account (still without a password).
+
+    Raises `BadName`, `BadDocument`, `BadPhone`, `TooYoung`, `DocumentKnown`, `PhoneKnown`.
+    """
+    youngest = await get_number(session, "register.age.min", on=china_date(now))
+    draft = draft_person(new, vault=vault, youngest=youngest, now=now)
+    number_index = draft.document.number_index
+    if (await session.exec(select(PersonDocument.id).where(PersonDocument.number_index == number_index))).first():
+        raise DocumentKnown
+    await _refuse_known_phone(session, draft.account)
+    session.add(draft.person)
+    await session.flush()
+    session.add(draft.document)
+    session.add(draft.account)
     audit.record(
-        session, action="person.registered", target=("person", person.id), actor_id=actor_id or person.id, now=now
+        session,
+        action="person.registered",
+        target=("person", draft.person.id),
+        actor_id=actor_id or draft.person.id,
+        now=now,
     )
     await session.flush()
-    return person, account
+    return draft.person, draft.account
 
 
 async def set_phone(session: AsyncSession, *, vault: Vault, account: Account, phone: str) -> None:
-    """Give the account a phone number, or take it away with an empty one."""
-    if phone:
-        phone = parse_phone(phone)
-        index = vault.blind(phone, context=PHONE)
-        taken = await session.exec(select(Account.id).where(Account.phone_index == index, Account.id != account.id))
-        if taken.first():
-            raise PhoneKnown
-        account.phone_sealed = vault.seal(phone, context=PHONE)
-        account.phone_index = index
-        account.phone_masked = mask_phone(phone)
-    else:
-        account.phone_sealed, account.phone_index, account.phone_masked = None, None, ""
+    """Give the account a phone number, or take it away with an empty one. Raises `BadPhone`, `PhoneKnown`."""
+    _write_phone(account, phone, vault=vault)
+    await _refuse_known_phone(session, account)
     session.add(account)
+
+
+def _write_phone(account: Account, phone: str, *, vault: Vault) -> None:
+    if not phone:
+        account.phone_sealed, account.phone_index, account.phone_masked = None, None, ""
+        return
+    phone = parse_phone(phone)
+    account.phone_sealed = vault.seal(phone, context=PHONE)
+    account.phone_index = vault.blind(phone, context=PHONE)
+    account.phone_masked = mask_phone(phone)
+
+
+async def _refuse_known_phone(session: AsyncSession, account: Account) -> None:
+    if account.phone_index is None:
+        return
+    # Not flushed before it is known to be free: the constraint would otherwise speak first.
+    with session.no_autoflush:
+        statement = select(Account.id).where(Account.phone_index == account.phone_index, Account.id != account.id)
+        if (await session.exec(statement)).first():
+            raise PhoneKnown
