@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from training.calendar import china_date
+from training.fonts import Face
 from training.models import Sex
-from training.printing import ACCENT, GREY, INK, LINE, PAGE_WIDTH, TINT, Face, Sheet
+from training.printing import ACCENT, GREY, INK, LINE, PAGE_WIDTH, TINT, Sheet
 
 if TYPE_CHECKING:
     from datetime import date, datetime

@@ -1,8 +1,4 @@
-"""Printed A4 pages as PDF: embedded fonts with another font for each rare character, pictures and QR codes.
-
-Measured on the way (design decision 4): copying a font's 10 MB outline table for every subset and reportlab's own
-QR widget took most of the time; both are avoided here.
-"""
+"""Printed A4 pages as PDF: text with another font for each rare character, pictures and QR codes."""
 
 from __future__ import annotations
 
@@ -10,14 +6,9 @@ import functools
 import io
 import itertools
 import re
-import threading
-from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import qrcode
-from fontTools.ttLib import TTFont as CharacterMap
 from PIL import Image
 from qrcode.constants import ERROR_CORRECT_Q
 from reportlab import rl_config
@@ -25,81 +16,32 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
-from reportlab.pdfbase import pdfmetrics, ttfonts
 from reportlab.pdfgen.canvas import Canvas
 
 from training.calendar import CHINA
-from training.errors import N_, Conflict
+from training.fonts import ONE_AT_A_TIME, Face, NoGlyph, characters_of, load_font
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from training.fonts import FontSet
+
 INK, GREY, FAINT, LINE, ACCENT, TINT = "#14202e", "#5a6878", "#e3e9ef", "#a9b8c8", "#17406d", "#f2f6fa"
 PAGE_WIDTH, PAGE_HEIGHT = 210, 297
-_RARE_FONTS_FOLDER = Path("/usr/share/fonts")
-# In the order of asking. BabelStone draws as mainland standards do, HanaMin as Japanese ones.
-_RARE_FONTS = ("LXGWWenKai-Regular.ttf", "BabelStoneHan.ttf", "HanaMinA.ttf", "HanaMinB.ttf")
-_BMP_END = 0xFFFF
-_ROWS_A_BLOCK = 100
 _PIXELS_AT_MOST = 720
 _NARROWEST = 0.6
 # May not begin a line.
 _WORD = re.compile(r"(?:[!-~]+|[^\s!-~])[，。；：、！？）》”’·]*|\s+")
-# reportlab shares its fonts among documents without a lock; drawing is all Python, so that waiting costs nothing.
-_ONE_AT_A_TIME = threading.Lock()
 
 rl_config.useA85 = 0
-
-
-class NoGlyph(Conflict):
-    """A character that no installed font has. A certificate never shows an empty box instead."""
-
-    message = N_(
-        "“{character}”（{code}）没有可用的字形，无法打印。请管理员安装含此字的字体（如 BabelStone Han）后重试。"
-    )
-
-
-class Face(Enum):
-    """The faces of a `FontSet`."""
-
-    SANS = "sans"
-    BOLD = "bold"
-    SERIF = "serif"
-
-
-@dataclass(frozen=True)
-class FontSet:
-    """TrueType files: three faces, and fonts to try in turn for characters that a face lacks."""
-
-    sans: Path
-    bold: Path
-    serif: Path
-    rare: tuple[Path, ...] = ()
-
-    @classmethod
-    def in_folder(cls, folder: Path, rare_in: Path = _RARE_FONTS_FOLDER) -> FontSet:
-        """The fonts that the build puts into `folder`, with the rare ones that the machine has."""
-        return cls(
-            sans=folder / "NotoSansSC-Regular.ttf",
-            bold=folder / "NotoSansSC-Bold.ttf",
-            serif=folder / "NotoSerifSC-Bold.ttf",
-            rare=find_rare_fonts(rare_in),
-        )
-
-
-@functools.cache
-def find_rare_fonts(folder: Path) -> tuple[Path, ...]:
-    """Those of Debian's fonts with rare characters that lie under `folder`, best first."""
-    found = {path.name: path for path in folder.rglob("*.ttf")}
-    return tuple(found[name] for name in _RARE_FONTS if name in found)
 
 
 class Sheet:
     """One A4 page. Lengths in millimetres from the top left corner; `y` of a text is its baseline."""
 
     def __init__(self, fonts: FontSet, *, title: str, author: str, now: datetime) -> None:
-        self._faces = {face: _load(getattr(fonts, face.value)) for face in Face}
+        self._faces = {face: load_font(getattr(fonts, face.value)) for face in Face}
         self._rare = fonts.rare
         self._buffer = io.BytesIO()
         self._canvas = Canvas(
@@ -224,7 +166,7 @@ class Sheet:
 
     def finish(self) -> bytes:
         """The PDF. To be called once."""
-        with _ONE_AT_A_TIME:
+        with ONE_AT_A_TIME:
             self._canvas.showPage()
             self._canvas.save()
         return self._buffer.getvalue()
@@ -245,8 +187,8 @@ class Sheet:
         if ord(character) in own.face.charToGlyph:
             return own
         for path in self._rare:
-            if ord(character) in _characters(path):
-                return _load(path)
+            if ord(character) in characters_of(path):
+                return load_font(path)
         raise NoGlyph(character=character, code=f"U+{ord(character):04X}")
 
     def _lines(self, text: str, width: float, size: float) -> Iterator[str]:
@@ -282,7 +224,7 @@ def _dark_runs(bits: Sequence[bool]) -> Iterator[tuple[int, int]]:
 
 
 def _up(y: float) -> float:
-    return (PAGE_HEIGHT - y) * mm
+    return float((PAGE_HEIGHT - y) * mm)
 
 
 @functools.cache
@@ -291,8 +233,8 @@ def _colour(name: str) -> Any:  # noqa: ANN401 - reportlab has no types
 
 
 def _width(runs: list[tuple[Any, str]], size: float) -> float:
-    widths: list[float] = [font.stringWidth(run, size) for font, run in runs]
-    return sum(widths)
+    widths: Iterator[float] = (font.stringWidth(run, size) for font, run in runs)
+    return sum(widths, 0.0)
 
 
 def _at_print_size(data: bytes) -> io.BytesIO:
@@ -305,63 +247,3 @@ def _at_print_size(data: bytes) -> io.BytesIO:
         picture.convert("RGB").save(smaller, "JPEG", quality=90)
     smaller.seek(0)
     return smaller
-
-
-@functools.cache
-def _characters(path: Path) -> frozenset[int]:
-    """Read without loading the font: most pages need no rare one, and each takes seconds."""
-    with CharacterMap(path, lazy=True) as font:
-        return frozenset(font.getBestCmap())
-
-
-_loaded: dict[Path, Any] = {}
-
-
-def _load(path: Path) -> Any:  # noqa: ANN401 - reportlab has no types
-    """The font, parsed once a process (some 0.4 s); its tables are sliced out once, not for every page."""
-    if path in _loaded:
-        return _loaded[path]
-    with _ONE_AT_A_TIME:
-        if path not in _loaded:
-            font = ttfonts.TTFont(f"{path.stem}-{len(_loaded)}", str(path), asciiReadable=False, shapable=False)
-            font.face.get_table = functools.cache(font.face.get_table)
-            pdfmetrics.registerFont(font)
-            _loaded[path] = font
-        return _loaded[path]
-
-
-def load_fonts(fonts: FontSet) -> None:
-    """Parse the three faces now, so that the first page of a process is as quick as the others."""
-    for path in (fonts.sans, fonts.bold, fonts.serif):
-        _load(path)
-
-
-def _to_unicode_map(fontname: str, subset: Sequence[int]) -> str:
-    """What text is copied from the page. reportlab writes wrong rows beyond U+FFFF, and too many in a block."""
-    rows = [f"<{index:02X}> <{_utf16(code)}>" for index, code in enumerate(subset)]
-    blocks = [rows[start : start + _ROWS_A_BLOCK] for start in range(0, len(rows), _ROWS_A_BLOCK)]
-    return "\n".join(
-        [
-            "/CIDInit /ProcSet findresource begin",
-            "12 dict begin",
-            "begincmap",
-            f"/CIDSystemInfo << /Registry ({fontname}) /Ordering ({fontname}) /Supplement 0 >> def",
-            f"/CMapName /{fontname} def",
-            "/CMapType 2 def",
-            "1 begincodespacerange",
-            "<00> <FF>",
-            "endcodespacerange",
-            *(line for block in blocks for line in (f"{len(block)} beginbfchar", *block, "endbfchar")),
-            "endcmap",
-            "CMapName currentdict /CMap defineresource pop",
-            "end",
-            "end",
-        ]
-    )
-
-
-def _utf16(code: int) -> str:
-    return f"{code:04X}" if code <= _BMP_END else chr(code).encode("utf-16-be").hex().upper()
-
-
-ttfonts.makeToUnicodeCMap = _to_unicode_map
