@@ -219,3 +219,9 @@ class TooLateToCancel(Conflict):
     """Begun or checked in."""
 
     message = N_("考试已开始或您已签到，不能再取消预约。")
+
+
+class BookingOver(Conflict):
+    """Cancelled or used."""
+
+    message = N_("这个预约已取消或已使用，不能改签。请重新预约。")

@@ -16,6 +16,7 @@ from sqlmodel import col, func, select
 from exams.applications import get_own_application
 from exams.errors import (
     AlreadyBooked,
+    BookingOver,
     ChangedAlready,
     NoAttemptLeft,
     NotAccepted,
@@ -99,11 +100,11 @@ async def change_booking(
 ) -> Booking:
     """Move a booking to another session, with a new ticket. Asked again for the same it stays.
 
-    Raises `TooLateToCancel`, `ChangedAlready`, `TooLateToChange` and what `book_seat` raises of seats.
+    Raises `BookingOver`, `ChangedAlready`, `TooLateToChange` and what `book_seat` raises of seats.
     """
     own = await get_own_booking(session, booking_id=booking_id, person_id=person_id)
     application = await _lock_application(session, application_id=own.application_id, person_id=person_id)
-    if own.exam_session_id == exam_session_id:
+    if own.exam_session_id == exam_session_id and own.status is BookingStatus.BOOKED:
         return own
     exam_session = await _lock_session(session, exam_session_id, code=application.qualification_code)
     booking = await lock_booking(session, booking_id, person_id=person_id)
@@ -307,7 +308,7 @@ async def _check_free_time(
 
 async def _check_change(session: AsyncSession, booking: Booking, left: ExamSession, *, now: datetime) -> None:
     if booking.status is not BookingStatus.BOOKED:
-        raise TooLateToCancel
+        raise BookingOver
     today = china_date(now)
     times = await get_number(session, "exam.change_max", on=today)
     if booking.changes >= times:
