@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certificates.models import CertificateKind, CertificateRequestStatus, IssuerType
+from certificates.status import CertificateStatus
 from exams.identity.scores import Reason
 from exams.models import (
     ApplicationKind,
@@ -165,6 +166,15 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (CertificateKind.MANAGER, N_("安全生产知识和管理能力考核合格证")),
     (CertificateKind.INSPECTOR, N_("专职安全员证")),
     (CertificateKind.TRAINING_PROOF, N_("培训合格证明")),
+    (CertificateStatus.VALID, N_("有效")),
+    (CertificateStatus.REVIEW_WINDOW, N_("有效，复审期内")),
+    (CertificateStatus.REVIEW_OVERDUE, N_("逾期未复审，已失效")),
+    (CertificateStatus.EXPIRY_WINDOW, N_("有效，即将到期")),
+    (CertificateStatus.EXPIRED, N_("已过期")),
+    (CertificateStatus.REVOKED, N_("已撤销")),
+    (CertificateStatus.CANCELLED, N_("已注销")),
+    (CertificateStatus.REPLACED, N_("已换发新证")),
+    (CertificateStatus.NOT_YET_VALID, N_("尚未生效")),
     (CertificateRequestStatus.SUBMITTED, N_("待审核")),
     (CertificateRequestStatus.APPROVED, N_("已签发")),
     (CertificateRequestStatus.REFUSED, N_("不予签发")),
