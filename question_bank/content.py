@@ -22,8 +22,9 @@ _LONGEST_OPTION = 500
 # Options are shuffled for each candidate, so none may speak of its neighbours.
 _REFERS = re.compile(
     r"(以上|上述|前述|前面|其他|其它)(选项|答案|各项|几项|[两三四]项)?(全|都|均|皆)?(部)?(是|对|正确|可以|可|不对|不是|不正确|错|错误|选)"
-    r"|(选项)?[A-E]([和、与及或,，]?[A-E])*(项|选项|都对|均对|都正确|均正确|两项|都不对)"
-    r"|[A-E]([和、与及或,，]?[A-E])+"
+    r"|(选项)?[A-E]([和、与及或,]?[A-E])*(项|选项|[两三四]项|都对|均对|都正确|均正确|都不对)"
+    r"|选项[A-E]([和、与及或,]?[A-E])*"
+    r"|[A-E]([和、与及或,][A-E])+"
     r"|(都|全)(部)?(是|对|正确|不对|不正确|错误|选)"
 )
 _NOT_A_WORD = re.compile(r"[\W_]+")
@@ -118,7 +119,7 @@ def _option_faults(content: ItemContent) -> list[BadInput]:
     if len({_as_compared(option) for option in options}) < len(options):
         faults.append(BadInput(N_("选项不能重复。"), field="options"))
     for letter, option in zip(LETTERS, options, strict=False):
-        if _REFERS.fullmatch(plain_text(option).upper()):
+        if _REFERS.fullmatch(_as_compared(option).upper().rstrip("。.;")):
             message = N_("选项 {letter} 引用了其他选项。考试时选项会打乱顺序，请写成完整的内容。")
             faults.append(BadInput(message, field="options", letter=letter))
         if len(option) > _LONGEST_OPTION:

@@ -66,3 +66,23 @@ class NoteMissing(BadInput):
     """A return or an end without a reason."""
 
     message = N_("请写明原因，便于作者修改和日后查证。")
+
+
+class CountWrong(BadInput):
+    """A number of a blueprint that makes no paper."""
+
+    message = N_("每格题数应为 0–{most} 的整数，且全卷至少有一题。")
+    minutes = N_("考试时间应为 {shortest}–{longest} 分钟。")
+    pass_score = N_("合格分应大于 0，且不超过满分 {full} 分。")
+
+
+class CellTooThin(BadInput):
+    """The bank could not fill a paper any more."""
+
+    message = N_("“{area}”的题库中只有 {count} 个不同的考查要点，不够每卷抽 {need} 题。请减少题数，或先补充题目。")
+
+
+class BlueprintChanged(Conflict):
+    """Someone saved another version since the page was opened."""
+
+    message = N_("打开页面之后，组卷方案已更新到第 {version} 版。请刷新页面，在新版本上修改。")
