@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.config.csrf import CSRFConfig
 from litestar.di import Provide
-from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.template import TemplateConfig
@@ -65,7 +64,7 @@ def create_app(
         *web.authority.routes.HANDLERS,
         *web.api.routes.HANDLERS,
     ]
-    return Litestar(
+    app = Litestar(
         route_handlers=handlers,
         dependencies={
             "session": Provide(provide_session),
@@ -74,10 +73,6 @@ def create_app(
             "visitor": Provide(provide_visitor, sync_to_thread=False),
             "viewer": Provide(provide_viewer, sync_to_thread=False),
         },
-        middleware=[
-            DefineMiddleware(Observing, settings=services.settings),
-            DefineMiddleware(WhoIsLooking, services=services),
-        ],
         csrf_config=CSRFConfig(
             secret=services.keys.session.hex(),
             cookie_name="anpei_csrf",
@@ -95,3 +90,6 @@ def create_app(
         on_startup=[*on_startup],
         on_shutdown=[*on_shutdown],
     )
+    # Around the router, so that also an unknown address is answered with headers, language and viewer.
+    app.asgi_handler = Observing(WhoIsLooking(app.asgi_handler, services), services.settings)
+    return app

@@ -86,3 +86,10 @@ async def test_the_page_speaks_english_on_request(client: Client) -> None:
     await client.submit("/language", {"language": "en", "next": "/"})
     answer = await client.get("/")
     assert "Sign in" in answer.text
+
+
+async def test_an_unknown_address_still_carries_the_headers_and_a_sentence(client: Client) -> None:
+    answer = await client.get("/no-such-page")
+    assert answer.status_code == 404
+    assert "没有找到" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
