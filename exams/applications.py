@@ -408,7 +408,7 @@ async def find_ban(session: AsyncSession, *, person_id: UUID, on: date) -> date 
 def _refuse_if_hopeless(findings: Sequence[Finding]) -> None:
     unmet = next((finding for finding in findings if finding.is_fixed and not finding.is_met), None)
     if unmet is not None:
-        raise NotEligible(why=str(unmet))
+        raise NotEligible(unmet.template, **unmet.params)
 
 
 def _decide(application: Application, status: ApplicationStatus, reviewer_id: UUID, now: datetime) -> None:

@@ -18,9 +18,7 @@ class QualificationClosed(Conflict):
 
 
 class NotEligible(Conflict):
-    """A condition that no form can mend is not met."""
-
-    message = N_("目前不能报名：{why}")
+    """A condition that no form can mend is not met; the sentence is that condition's own."""
 
 
 class NotEditable(Conflict):

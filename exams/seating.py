@@ -44,8 +44,9 @@ from exams.models import (
     Sitting,
     TicketCounter,
 )
+from exams.tickets import ticket_number
 from training import audit
-from training.calendar import CHINA, add_months, china_date
+from training.calendar import add_months, china_date
 from training.errors import NotFound
 from training.models import Organisation, OrganisationKind, Person
 from training.rules import get_number, get_rule
@@ -182,7 +183,7 @@ async def check_may_sit(session: AsyncSession, *, application: Application, part
         if application.practical_passed_on is not None:
             raise PartPassed
         await _check_theory(session, application, on=today)
-    if await _awaits_result(session, application.id, part):
+    if await awaits_result(session, application.id, part):
         raise ResultAwaited
     resits = await get_number(session, "so.resit.max", on=today)
     if await count_attempts(session, application=application, part=part) > resits:
@@ -199,8 +200,9 @@ async def count_attempts(session: AsyncSession, *, application: Application, par
 
 
 async def next_ticket_no(session: AsyncSession, exam_session: ExamSession) -> str:
-    """EX + yyyymm of the exam + the site's number (3) + a running number (5), domain.md §6.5."""
-    month = f"{exam_session.starts_at.astimezone(CHINA):%Y%m}"
+    """The next ticket number of the session's site in the month of the exam."""
+    day = china_date(exam_session.starts_at)
+    month = f"{day:%Y%m}"
     statement = (
         insert(TicketCounter)
         .values(site_id=exam_session.site_id, month=month, last=1)
@@ -209,7 +211,7 @@ async def next_ticket_no(session: AsyncSession, exam_session: ExamSession) -> st
     )
     connection = await session.connection()
     last = (await connection.execute(statement)).scalar_one()
-    return f"EX{month}{await _site_number(session, exam_session.site_id):03d}{last:05d}"
+    return ticket_number(day, f"{await _site_number(session, exam_session.site_id):03d}", last)
 
 
 async def _site_number(session: AsyncSession, site_id: UUID) -> int:
@@ -270,7 +272,8 @@ async def _check_theory(session: AsyncSession, application: Application, *, on: 
         raise PartExpired(months=months)
 
 
-async def _awaits_result(session: AsyncSession, application_id: UUID, part: ExamPart) -> bool:
+async def awaits_result(session: AsyncSession, application_id: UUID, part: ExamPart) -> bool:
+    """Whether a sitting of this part has no published result yet."""
     done = select(Booking.id).where(
         Booking.application_id == application_id, Booking.part == part, Booking.status == BookingStatus.DONE
     )
