@@ -88,6 +88,10 @@ class _Children:
                         start_new_session=True,
                     )
 
+    def are_alive(self) -> bool:
+        """Whether none has ended."""
+        return all(child.poll() is None for child in self._running.values())
+
     def stop(self) -> None:
         """Ask them to end, then insist."""
         for child in self._running.values():
@@ -100,9 +104,9 @@ class _Children:
                 child.wait()
 
 
-def _wait_until_ready(url: str) -> bool:
+def _wait_until_ready(url: str, children: _Children) -> bool:
     ends = time.monotonic() + _READY_WITHIN
-    while time.monotonic() < ends:
+    while time.monotonic() < ends and children.are_alive():
         try:
             with urllib.request.urlopen(f"{url}/health/ready", timeout=2) as answer:  # noqa: S310 - our own address
                 if answer.status == 200:  # noqa: PLR2004
@@ -131,7 +135,7 @@ def _up(options: argparse.Namespace) -> int:
         children = _Children(environment, host=options.host, port=options.port, log_dir=options.data)
         children.start()
         local = f"http://{options.host}:{options.port}"
-        if not _wait_until_ready(local):
+        if not _wait_until_ready(local, children):
             _say(f"The web process did not become ready; see {options.data / 'web.log'}.")
             return 1
         _say(_welcome(settings))
