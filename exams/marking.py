@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from exams.models import AnswerEvent
     from exams.papers import PaperItem
     from question_bank.queries import RevisionText
 
@@ -44,14 +43,10 @@ class Mark:
         return {str(area): {"points": str(mark.points), "of": str(mark.of)} for area, mark in self.areas.items()}
 
 
-def last_choices(events: Iterable[AnswerEvent]) -> dict[int, str]:
-    """What counts per position: the choice with the highest sequence number, in whatever order they came."""
-    latest: dict[int, tuple[int, str]] = {}
-    for event in events:
-        known = latest.get(event.position)
-        if known is None or event.seq > known[0]:
-            latest[event.position] = (event.seq, event.choice)
-    return {position: choice for position, (_, choice) in sorted(latest.items()) if choice}
+def last_choices(acts: Iterable[tuple[int, int, str]]) -> dict[int, str]:
+    """What counts per position, of acts (seq, position, choice) in whatever order: that of the highest seq."""
+    counting = {position: choice for _, position, choice in sorted(acts)}
+    return {position: choice for position, choice in sorted(counting.items()) if choice}
 
 
 def is_right(item: PaperItem, key: str, choice: str) -> bool:

@@ -39,14 +39,16 @@ _CONTENT_POLICY = "; ".join(
         "base-uri 'none'",
     )
 )
-_HEADERS = {
+HEADERS = {
     "content-security-policy": _CONTENT_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
     "cross-origin-opener-policy": "same-origin",
 }
-_KEYS_IN_PATH = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/c/)[^/]+|(?<=/invitations/)[^/]+|(?<=/t/)[^/]+")
+_KEYS_IN_PATH = re.compile(
+    r"(?<=/attend/)[^/]+/[^/]+|[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/c/)[^/]+|(?<=/invitations/)[^/]+|(?<=/t/)[^/]+"
+)
 log = structlog.get_logger()
 
 
@@ -91,7 +93,7 @@ class Observing:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableScopeHeaders.from_message(message)
-                for name, value in _HEADERS.items():
+                for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 headers["x-request-id"] = request_id
                 if self.settings.is_behind_tls:

@@ -1,0 +1,364 @@
+"""What a candidate sees of a sitting: the paper without keys, the saved answers, the state, the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from exams.answers import list_events
+from exams.marking import last_choices
+from exams.models import (
+    Application,
+    Booking,
+    BookingStatus,
+    EnterpriseExam,
+    EnterpriseExamCandidate,
+    ExamPart,
+    ExamRoom,
+    ExamSession,
+    Qualification,
+    Score,
+    ScoreState,
+    Sitting,
+    SittingStatus,
+)
+from exams.papers import LETTERS, paper_items
+from exams.timing import earliest_leave, is_over, seconds_left
+from question_bank.models import ItemType
+from question_bank.queries import get_blueprint_version, list_revisions
+from training.calendar import china_date
+from training.errors import N_, Conflict, NotFound
+from training.models import Organisation
+from training.rules import get_number
+
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+class NotMarkedYet(Conflict):
+    """The result of a sitting that is still open."""
+
+    message = N_("这场考试还没有交卷，交卷后才能查看成绩。")
+
+
+@dataclass(frozen=True, slots=True)
+class SheetOption:
+    """An option at the letter under which this candidate sees it."""
+
+    letter: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SheetItem:
+    """One question as this candidate sees it; never its key, explanation or level."""
+
+    position: int
+    type: ItemType
+    stem: str
+    options: tuple[SheetOption, ...]
+    points: int
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSheet:
+    """A whole paper with what is saved of it."""
+
+    sitting_id: UUID
+    title: str
+    part_of: str
+    status: SittingStatus
+    is_certificate_exam: bool
+    started_at: datetime
+    deadline: datetime
+    leave_at: datetime
+    seconds_left: int
+    total: int
+    full_score: int
+    pass_score: int
+    answered: int
+    last_seq: int
+    items: tuple[SheetItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SittingState:
+    """How a sitting stands now. `leave_at` is the first instant at which it can be handed in."""
+
+    sitting_id: UUID
+    title: str
+    status: SittingStatus
+    is_certificate_exam: bool
+    device_number: int
+    is_released: bool
+    started_at: datetime
+    deadline: datetime
+    leave_at: datetime
+    seconds_left: int
+    total: int
+    answered: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class AreaResult:
+    """The points of one knowledge area."""
+
+    area: int
+    name: str
+    points: Decimal
+    of: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SittingResult:
+    """A marked sitting. A certificate exam's score is provisional until the authority releases it."""
+
+    sitting_id: UUID
+    title: str
+    status: SittingStatus
+    is_certificate_exam: bool
+    state: ScoreState
+    is_shown: bool
+    points: Decimal
+    total: Decimal
+    cut_score: Decimal
+    passed: bool
+    areas: tuple[AreaResult, ...]
+    started_at: datetime
+    submitted_at: datetime
+    released_at: datetime | None
+    release_by: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Something that a person can sit now, is sitting, or has sat."""
+
+    booking_id: UUID | None
+    enterprise_exam_id: UUID | None
+    sitting_id: UUID | None
+    title: str
+    place: str
+    opens_at: datetime
+    closes_at: datetime
+    status: SittingStatus | None
+    seconds_left: int
+    attempts_left: int
+
+    @property
+    def can_start(self) -> bool:
+        """Whether the way in leads to a new or an open sitting."""
+        return self.status is SittingStatus.OPEN or self.attempts_left > 0
+
+
+async def get_own_sitting(session: AsyncSession, *, sitting_id: UUID, person_id: UUID) -> Sitting:
+    """The sitting as this person's own. Raises `NotFound`."""
+    statement = select(Sitting).where(Sitting.id == sitting_id, Sitting.person_id == person_id)
+    sitting = (await session.exec(statement)).one_or_none()
+    if sitting is None:
+        raise NotFound
+    return sitting
+
+
+async def get_answer_sheet(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime) -> AnswerSheet:
+    """The paper in the candidate's own order, with the saved answers and the last sequence number."""
+    sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=person_id)
+    blueprint = await get_blueprint_version(session, sitting.blueprint_id)
+    state = await _state_of(session, sitting, now=now)
+    events = await list_events(session, sitting_id)
+    answers = last_choices((event.seq, event.position, event.choice) for event in events)
+    paper = paper_items(sitting.paper)
+    revisions = await list_revisions(session, [item.revision_id for item in paper])
+    items = []
+    for position, item in enumerate(paper, start=1):
+        text = revisions[item.revision_id]
+        options = tuple(
+            SheetOption(LETTERS[place], text.options[original]) for place, original in enumerate(item.order)
+        )
+        points = blueprint.points_per_item
+        items.append(SheetItem(position, text.type, text.stem, options, points, answers.get(position, "")))
+    return AnswerSheet(
+        sitting_id=sitting.id,
+        title=state.title,
+        part_of=blueprint.name,
+        status=state.status,
+        is_certificate_exam=state.is_certificate_exam,
+        started_at=sitting.started_at,
+        deadline=sitting.deadline,
+        leave_at=state.leave_at,
+        seconds_left=state.seconds_left,
+        total=sitting.item_count,
+        full_score=sitting.item_count * blueprint.points_per_item,
+        pass_score=blueprint.pass_score,
+        answered=len(answers),
+        last_seq=events[-1].seq if events else 0,
+        items=tuple(items),
+    )
+
+
+async def get_sitting_state(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime) -> SittingState:
+    """How one's sitting stands."""
+    sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=person_id)
+    return await _state_of(session, sitting, now=now)
+
+
+async def _state_of(session: AsyncSession, sitting: Sitting, *, now: datetime) -> SittingState:
+    events = await list_events(session, sitting.id)
+    is_open = sitting.status is SittingStatus.OPEN
+    is_certificate_exam = sitting.booking_id is not None
+    minutes = await get_number(session, "exam.leave_min", on=china_date(now)) if is_certificate_exam else 0
+    return SittingState(
+        sitting_id=sitting.id,
+        title=await _title_of(session, sitting),
+        # Over is over, even if no worker has closed it yet.
+        status=SittingStatus.TIMED_OUT if is_open and is_over(sitting.deadline, now=now) else sitting.status,
+        is_certificate_exam=is_certificate_exam,
+        device_number=sitting.device_number,
+        is_released=is_open and sitting.device_token_hash is None,
+        started_at=sitting.started_at,
+        deadline=sitting.deadline,
+        leave_at=earliest_leave(sitting.started_at, sitting.deadline, leave_minutes=minutes),
+        seconds_left=seconds_left(sitting.deadline, now=now) if is_open else 0,
+        total=sitting.item_count,
+        answered=len(last_choices((event.seq, event.position, event.choice) for event in events)),
+        last_seq=events[-1].seq if events else 0,
+    )
+
+
+async def _title_of(session: AsyncSession, sitting: Sitting) -> str:
+    if sitting.enterprise_exam_id is not None:
+        return (await session.get_one(EnterpriseExam, sitting.enterprise_exam_id)).title
+    statement = (
+        select(Qualification.name)
+        .join(Application, col(Application.qualification_code) == Qualification.code)
+        .join(Booking, col(Booking.application_id) == Application.id)
+        .where(Booking.id == sitting.booking_id)
+    )
+    return (await session.exec(statement)).one()
+
+
+async def get_result(session: AsyncSession, *, sitting_id: UUID, person_id: UUID) -> SittingResult:
+    """The marks of one's own sitting. Raises `NotMarkedYet`; withheld and void scores show no points."""
+    sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=person_id)
+    score = (await session.exec(select(Score).where(Score.sitting_id == sitting_id))).one_or_none()
+    if score is None or sitting.submitted_at is None:
+        raise NotMarkedYet
+    names = (await get_blueprint_version(session, sitting.blueprint_id)).areas
+    areas = tuple(
+        AreaResult(int(area), names.get(int(area), ""), Decimal(mark["points"]), Decimal(mark["of"]))
+        for area, mark in sorted(score.areas.items(), key=lambda pair: int(pair[0]))
+    )
+    is_shown = score.state in {ScoreState.PROVISIONAL, ScoreState.RELEASED}
+    return SittingResult(
+        sitting_id=sitting.id,
+        title=await _title_of(session, sitting),
+        status=sitting.status,
+        is_certificate_exam=sitting.booking_id is not None,
+        state=score.state,
+        is_shown=is_shown,
+        points=score.points if is_shown else Decimal(0),
+        total=score.total,
+        cut_score=score.cut_score,
+        passed=score.passed and is_shown,
+        areas=areas if is_shown else (),
+        started_at=sitting.started_at,
+        submitted_at=sitting.submitted_at,
+        released_at=score.released_at,
+        release_by=score.release_by,
+    )
+
+
+async def list_occasions(session: AsyncSession, *, person_id: UUID, now: datetime) -> list[Occasion]:
+    """What one can sit now or has sat: checked-in bookings and enterprise exams, the newest first."""
+    occasions = await _certificate_occasions(session, person_id, now)
+    occasions += await _enterprise_occasions(session, person_id, now)
+    return sorted(occasions, key=lambda occasion: occasion.opens_at, reverse=True)
+
+
+async def _certificate_occasions(session: AsyncSession, person_id: UUID, now: datetime) -> list[Occasion]:
+    statement = (
+        select(Booking, ExamSession, Qualification.name, ExamRoom.name)
+        .join(ExamSession, col(ExamSession.id) == Booking.exam_session_id)
+        .join(Qualification, col(Qualification.code) == ExamSession.qualification_code)
+        .join(ExamRoom, col(ExamRoom.id) == ExamSession.room_id)
+        .where(
+            Booking.person_id == person_id,
+            Booking.part == ExamPart.THEORY,
+            col(Booking.status).in_((BookingStatus.CHECKED_IN, BookingStatus.DONE)),
+        )
+    )
+    rows = (await session.exec(statement)).all()
+    sittings = await _sittings_of(session, person_id)
+    occasions = []
+    for booking, exam_session, name, room in rows:
+        site = await session.get_one(Organisation, exam_session.site_id)
+        sitting = next((row for row in sittings if row.booking_id == booking.id), None)
+        occasions.append(
+            Occasion(
+                booking_id=booking.id,
+                enterprise_exam_id=None,
+                sitting_id=sitting.id if sitting else None,
+                title=name,
+                place=f"{site.name} {room}",
+                opens_at=exam_session.starts_at,
+                closes_at=exam_session.ends_at,
+                status=_shown_status(sitting, now),
+                seconds_left=_left(sitting, now),
+                attempts_left=0 if sitting or now >= exam_session.ends_at else 1,
+            )
+        )
+    return occasions
+
+
+async def _enterprise_occasions(session: AsyncSession, person_id: UUID, now: datetime) -> list[Occasion]:
+    statement = (
+        select(EnterpriseExam, Organisation.name)
+        .join(EnterpriseExamCandidate, col(EnterpriseExamCandidate.exam_id) == EnterpriseExam.id)
+        .join(Organisation, col(Organisation.id) == EnterpriseExam.organisation_id)
+        .where(EnterpriseExamCandidate.person_id == person_id)
+    )
+    rows = (await session.exec(statement)).all()
+    sittings = await _sittings_of(session, person_id)
+    occasions = []
+    for exam, organisation in rows:
+        attempts = [row for row in sittings if row.enterprise_exam_id == exam.id]
+        latest = max(attempts, key=lambda row: row.started_at, default=None)
+        is_open = exam.opens_at <= now < exam.closes_at
+        occasions.append(
+            Occasion(
+                booking_id=None,
+                enterprise_exam_id=exam.id,
+                sitting_id=latest.id if latest else None,
+                title=exam.title,
+                place=organisation,
+                opens_at=exam.opens_at,
+                closes_at=exam.closes_at,
+                status=_shown_status(latest, now),
+                seconds_left=_left(latest, now),
+                attempts_left=max(exam.attempts_allowed - len(attempts), 0) if is_open else 0,
+            )
+        )
+    return occasions
+
+
+async def _sittings_of(session: AsyncSession, person_id: UUID) -> list[Sitting]:
+    statement = select(Sitting).where(Sitting.person_id == person_id, Sitting.status != SittingStatus.VOID)
+    return list((await session.exec(statement)).all())
+
+
+def _shown_status(sitting: Sitting | None, now: datetime) -> SittingStatus | None:
+    if sitting is None:
+        return None
+    is_late = sitting.status is SittingStatus.OPEN and is_over(sitting.deadline, now=now)
+    return SittingStatus.TIMED_OUT if is_late else sitting.status
+
+
+def _left(sitting: Sitting | None, now: datetime) -> int:
+    return seconds_left(sitting.deadline, now=now) if sitting and sitting.status is SittingStatus.OPEN else 0
