@@ -60,8 +60,10 @@ class ClassLine:
 
     id: UUID
     title: str
+    course_version_id: UUID
     course_title: str
     centre_name: str
+    teacher_id: UUID
     teacher_name: str
     room: str
     capacity: int
@@ -165,8 +167,10 @@ async def _lines(session: AsyncSession, *conditions: ColumnElement[bool] | bool)
         ClassLine(
             id=held.id,
             title=held.title,
+            course_version_id=held.course_version_id,
             course_title=course_title,
             centre_name=centre_name,
+            teacher_id=held.teacher_id,
             teacher_name=teacher_name,
             room=held.room,
             capacity=held.capacity,
