@@ -89,6 +89,9 @@ class RecordLine:
     assessment: str
     passed: bool
     is_correction: bool
+    course_version_id: UUID | None
+    learning_id: UUID | None
+    enrolment_id: UUID | None
 
     @property
     def year(self) -> int:
@@ -264,6 +267,9 @@ async def _lines(session: AsyncSession, records: Sequence[TrainingRecord]) -> li
             assessment=record.assessment,
             passed=record.passed,
             is_correction=record.corrects_id is not None,
+            course_version_id=record.course_version_id,
+            learning_id=record.learning_id,
+            enrolment_id=record.enrolment_id,
         )
         for record in records
     ]
