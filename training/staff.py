@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Mapped
     from sqlmodel.ext.asyncio.session import AsyncSession
+    from sqlmodel.sql.expression import Select
 
     from training.vault import Vault
 
@@ -340,35 +341,60 @@ async def list_staff_names(session: AsyncSession, organisation_id: UUID) -> list
 async def get_staff_file(session: AsyncSession, organisation_id: UUID, person_id: UUID, *, now: datetime) -> StaffFile:
     """One who works or worked here. Raises `NotFound` for anyone else."""
     statement = (
-        select(Person, Employment, PersonDocument, Account)
-        .join(Employment, col(Employment.person_id) == Person.id)
-        .join(PersonDocument, and_(col(PersonDocument.person_id) == Person.id, col(PersonDocument.is_primary)))
-        .join(Account, col(Account.person_id) == Person.id)
+        _files()
         .where(Person.id == person_id, Employment.organisation_id == organisation_id)
         .order_by(col(Employment.ended_on).desc().nulls_first(), col(Employment.started_on).desc())
         .limit(1)
     )
-    row = (await session.exec(statement)).first()
-    if row is None:
+    files = await _read_files(session, statement, now=now)
+    if not files:
         raise NotFound
-    person, employment, document, account = row
-    invited = await _open_invitations(session, [person_id], now=now)
-    return StaffFile(
-        employment_id=employment.id,
-        person_id=person.id,
-        name=person.name,
-        id_type=document.id_type,
-        number_masked=document.number_masked,
-        phone_masked=account.phone_masked,
-        sex=person.sex,
-        education=person.education,
-        category=employment.category,
-        department=employment.department,
-        post=employment.post,
-        started_on=employment.started_on,
-        ended_on=employment.ended_on,
-        account=_account_state(account, is_invited=bool(invited)),
+    return files[0]
+
+
+async def list_staff_files(session: AsyncSession, organisation_id: UUID, *, now: datetime) -> list[StaffFile]:
+    """The present staff, by department and name."""
+    statement = (
+        _files()
+        .where(_present(organisation_id))
+        .order_by(col(Employment.department), col(Person.matched_name), col(Person.id))
     )
+    return await _read_files(session, statement, now=now)
+
+
+def _files() -> Select[Person, Employment, PersonDocument, Account]:
+    return (
+        select(Person, Employment, PersonDocument, Account)
+        .join(Employment, col(Employment.person_id) == Person.id)
+        .join(PersonDocument, and_(col(PersonDocument.person_id) == Person.id, col(PersonDocument.is_primary)))
+        .join(Account, col(Account.person_id) == Person.id)
+    )
+
+
+async def _read_files(
+    session: AsyncSession, statement: Select[Person, Employment, PersonDocument, Account], *, now: datetime
+) -> list[StaffFile]:
+    rows = (await session.exec(statement)).all()
+    invited = await _open_invitations(session, [person.id for person, *_ in rows], now=now)
+    return [
+        StaffFile(
+            employment_id=employment.id,
+            person_id=person.id,
+            name=person.name,
+            id_type=document.id_type,
+            number_masked=document.number_masked,
+            phone_masked=account.phone_masked,
+            sex=person.sex,
+            education=person.education,
+            category=employment.category,
+            department=employment.department,
+            post=employment.post,
+            started_on=employment.started_on,
+            ended_on=employment.ended_on,
+            account=_account_state(account, is_invited=person.id in invited),
+        )
+        for person, employment, document, account in rows
+    ]
 
 
 async def get_coverage(session: AsyncSession, organisation_id: UUID, *, now: datetime) -> Coverage:

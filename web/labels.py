@@ -35,6 +35,7 @@ from training.models import (
     TrainingMode,
 )
 from training.plans import AssignmentState
+from training.staff import AccountState
 from web.i18n.catalogue import gettext
 
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (CourseStatus.DRAFT, N_("草稿")),
     (CourseStatus.PUBLISHED, N_("已发布")),
     (CourseStatus.RETIRED, N_("已停用")),
+    (AccountState.ACTIVE, N_("已启用")),
+    (AccountState.INVITED, N_("已邀请，未启用")),
+    (AccountState.LAPSED, N_("未启用，邀请已失效")),
     (AssignmentState.OVERDUE, N_("已逾期")),
     (AssignmentState.DUE_SOON, N_("即将到期")),
     (AssignmentState.OPEN, N_("未到期")),

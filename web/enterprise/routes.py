@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from web.enterprise import assignments, board, dossiers, imports, staff
+
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
-HANDLERS: list[ControllerRouterHandler] = []
+HANDLERS: list[ControllerRouterHandler] = [
+    *board.HANDLERS,
+    *staff.HANDLERS,
+    *imports.HANDLERS,
+    *assignments.HANDLERS,
+    *dossiers.HANDLERS,
+]
