@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.makers.courses import course_texts
-from training.course_text import BadCourse, BlockKind, count_characters, parse_course
+from training.course_text import BadCourse, count_characters, parse_course
+from training.models import BlockKind
 
 
 def mistakes_of(texts: dict[str, str]) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.learner import classes
+from web.learner import classes, home, lessons
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
 HANDLERS: list[ControllerRouterHandler] = [
+    *home.HANDLERS,
+    *lessons.HANDLERS,
     *classes.HANDLERS,
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.public import health, home, sign_in, static
+from web.public import courses, health, home, sign_in, static
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 HANDLERS: list[ControllerRouterHandler] = [
     *home.HANDLERS,
     *sign_in.HANDLERS,
+    *courses.HANDLERS,
     *health.HANDLERS,
     *static.HANDLERS,
 ]
