@@ -37,6 +37,26 @@ class CertificateRequestStatus(StrEnum):
     REFUSED = "REFUSED"
 
 
+class RevocationGround(StrEnum):
+    """Why a certificate is taken back (撤销, 30号令 art. 30)."""
+
+    NOT_RENEWED = "NOT_RENEWED"
+    UNFIT = "UNFIT"
+    ACCIDENT = "ACCIDENT"
+    FALSE_INFORMATION = "FALSE_INFORMATION"
+    FRAUD = "FRAUD"
+
+
+class CancellationGround(StrEnum):
+    """Why a certificate is struck off (注销, 30号令 art. 31; 行政许可法 art. 70)."""
+
+    DEATH = "DEATH"
+    OWN_REQUEST = "OWN_REQUEST"
+    REVOKED = "REVOKED"
+    EXPIRED = "EXPIRED"
+    INCAPABLE = "INCAPABLE"
+
+
 class CertificateRequest(SQLModel, table=True):
     """An application for the certificate itself after all parts are passed (30号令 art. 17)."""
 
@@ -119,11 +139,22 @@ class Certificate(SQLModel, table=True):
     issued_by: UUID = Field(foreign_key="person.id")
     revoked_at: datetime | None = Field(default=None, sa_type=INSTANT)
     revoked_by: UUID | None = Field(default=None, foreign_key="person.id")
+    revoked_ground: RevocationGround | None = Field(default=None, sa_type=one_of(RevocationGround))
     revoked_reason: str = Field(default="", max_length=500)
     cancelled_at: datetime | None = Field(default=None, sa_type=INSTANT)
     cancelled_by: UUID | None = Field(default=None, foreign_key="person.id")
+    cancelled_ground: CancellationGround | None = Field(default=None, sa_type=one_of(CancellationGround))
     cancelled_reason: str = Field(default="", max_length=500)
     replaced_at: datetime | None = Field(default=None, sa_type=INSTANT)
+
+
+class ProofCounter(SQLModel, table=True):
+    """The last training proof's number of a year; counting locks the row, so that none is given twice."""
+
+    __tablename__ = "proof_counter"
+
+    year: int = Field(primary_key=True)
+    last: int
 
 
 class LookupEntry(SQLModel, table=True):

@@ -111,6 +111,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("kind", "uscc", name=op.f("uq_organisation_kind_uscc")),
     )
     op.create_table(
+        "proof_counter",
+        sa.Column("year", sa.Integer(), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("year", name=op.f("pk_proof_counter")),
+    )
+    op.create_table(
         "qualification",
         sa.Column("code", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
         sa.Column(
@@ -1334,9 +1340,39 @@ def upgrade() -> None:
         sa.Column("issued_by", sa.Uuid(), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_by", sa.Uuid(), nullable=True),
+        sa.Column(
+            "revoked_ground",
+            sa.Enum(
+                "NOT_RENEWED",
+                "UNFIT",
+                "ACCIDENT",
+                "FALSE_INFORMATION",
+                "FRAUD",
+                name="revocationground_is_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
         sa.Column("revoked_reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
         sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancelled_by", sa.Uuid(), nullable=True),
+        sa.Column(
+            "cancelled_ground",
+            sa.Enum(
+                "DEATH",
+                "OWN_REQUEST",
+                "REVOKED",
+                "EXPIRED",
+                "INCAPABLE",
+                name="cancellationground_is_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
         sa.Column("cancelled_reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
         sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
