@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 PAGE = 50
+_LAST_PAGE = 100_000
+_CODED = frozenset({"type", "area", "level", "is_local", "key"})
 _OPEN = (RevisionStatus.DRAFT, RevisionStatus.REVIEWED)
 
 
@@ -73,7 +75,7 @@ class ItemPage:
 
 @dataclass(frozen=True)
 class Change:
-    """One field as it was and is: pieces of text, each kept, taken out or put in."""
+    """One field as it was and is: pieces of text, each "same", "out" or "in"; codes change as a whole."""
 
     field: str
     pieces: tuple[tuple[str, str], ...]
@@ -126,6 +128,7 @@ class ItemView:
 
 async def list_items(session: AsyncSession, wanted: ItemFilter, *, page: int = 1) -> ItemPage:
     """Items by code, each with its newest revision, filtered by what that revision says."""
+    page = min(max(page, 1), _LAST_PAGE)
     newest = (
         select(ItemRevision.item_id, func.max(ItemRevision.number).label("number"))
         .group_by(col(ItemRevision.item_id))
@@ -146,7 +149,7 @@ async def list_items(session: AsyncSession, wanted: ItemFilter, *, page: int = 1
         .where(*_conditions(wanted))
         .order_by(col(Item.code))
         .limit(PAGE)
-        .offset(PAGE * (max(page, 1) - 1))
+        .offset(PAGE * (page - 1))
     )
     rows = (await session.exec(base)).all()
     if not rows and page > 1:
@@ -159,7 +162,7 @@ async def list_items(session: AsyncSession, wanted: ItemFilter, *, page: int = 1
         )
         for item, revision, is_published, _ in rows
     )  # fmt: skip
-    return ItemPage(rows=listed, total=rows[0].total if rows else 0, page=max(page, 1))
+    return ItemPage(rows=listed, total=rows[0].total if rows else 0, page=page)
 
 
 def _is_submitted(revision: ItemRevision) -> bool:
@@ -235,7 +238,8 @@ def list_changes(before: ItemContent, after: ItemContent) -> tuple[Change, ...]:
     for name in dict.fromkeys([*was, *now]):
         old, new = was.get(name, ""), now.get(name, "")
         if old != new:
-            found.append(Change(name, tuple(_pieces(old, new))))
+            whole = (("out", old), ("in", new))
+            found.append(Change(name, whole if name in _CODED else tuple(_pieces(old, new))))
     return tuple(found)
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import web.authority.blueprints
+import web.authority.home
+import web.authority.imports
+import web.authority.items
+
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
-HANDLERS: list[ControllerRouterHandler] = []
+HANDLERS: list[ControllerRouterHandler] = [
+    *web.authority.home.HANDLERS,
+    *web.authority.items.HANDLERS,
+    *web.authority.imports.HANDLERS,
+    *web.authority.blueprints.HANDLERS,
+]

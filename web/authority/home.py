@@ -1,0 +1,137 @@
+"""`/authority`: what waits for the viewer, by the roles that they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.response import Template
+from sqlmodel import col, func
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from certificates.models import CertificateRequest, CertificateRequestStatus
+from exams.models import Application, ApplicationStatus, Score, ScoreState
+from question_bank.listing import count_waiting, list_to_review
+from training.accounts import Viewer
+from training.calendar import china_date
+from training.errors import N_, NotAllowed
+from training.models import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kind of work: how much of it waits, how much is late, and where it is done."""
+
+    title: str
+    hint: str
+    icon: str
+    url: str
+    count: int
+    late: int = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page that one of the viewer's roles uses."""
+
+    title: str
+    icon: str
+    url: str
+
+
+_PLACES: tuple[tuple[tuple[Role, ...], Place], ...] = (
+    ((Role.QUESTION_EDITOR, Role.QUESTION_REVIEWER), Place(N_("题库"), "list-details", "/authority/items")),
+    ((Role.QUESTION_EDITOR, Role.QUESTION_REVIEWER), Place(N_("组卷方案"), "layout-grid", "/authority/blueprints")),
+    ((Role.QUESTION_EDITOR,), Place(N_("批量导入题目"), "file-upload", "/authority/items/import")),
+    ((Role.APPLICATION_REVIEWER,), Place(N_("考试申请"), "clipboard-text", "/authority/applications")),
+    ((Role.APPLICATION_REVIEWER,), Place(N_("考试计划"), "calendar", "/authority/plans")),
+    ((Role.ISSUER,), Place(N_("发证审核"), "certificate", "/authority/certificates")),
+    ((Role.SYSTEM_ADMIN,), Place(N_("单位和角色"), "building", "/authority/organisations")),
+    ((Role.SYSTEM_ADMIN,), Place(N_("规则参数"), "adjustments", "/authority/rules")),
+    ((Role.SECURITY_ADMIN,), Place(N_("账号安全"), "user-shield", "/authority/people")),
+    ((Role.AUDIT_ADMIN,), Place(N_("审计日志"), "history", "/authority/audit")),
+)
+
+
+class HomeController(Controller):
+    """The board of the authority."""
+
+    path = "/authority"
+
+    @get()
+    async def show(
+        self, session: NamedDependency[AsyncSession], viewer: NamedDependency[Viewer], now: NamedDependency[datetime]
+    ) -> Template:
+        """Tasks first, then the places."""
+        if not viewer.works_for_authority:
+            raise NotAllowed
+        tasks = await _list_tasks(session, viewer, now=now)
+        may_review = viewer.held(Role.QUESTION_REVIEWER) is not None
+        context = {
+            "tasks": tasks,
+            "places": [place for roles, place in _PLACES if viewer.held(*roles)],
+            "to_review": await list_to_review(session, person_id=viewer.person_id) if may_review else (),
+            "may_review": may_review,
+        }
+        return Template("authority/home.html", context=context)
+
+
+async def _list_tasks(session: AsyncSession, viewer: Viewer, *, now: datetime) -> Sequence[Task]:
+    tasks: list[Task] = []
+    today = china_date(now)
+    if viewer.held(Role.QUESTION_EDITOR, Role.QUESTION_REVIEWER):
+        tasks += await _bank_tasks(session, viewer)
+    if viewer.held(Role.APPLICATION_REVIEWER):
+        waiting, _ = await _count(session, Application.status == ApplicationStatus.SUBMITTED)
+        hint = N_("核对材料，作出受理、退回补正或不予受理的决定")
+        tasks.append(Task(N_("待审核的考试申请"), hint, "clipboard-text", "/authority/applications", waiting))
+    if viewer.held(Role.ISSUER):
+        is_open = CertificateRequest.status == CertificateRequestStatus.SUBMITTED
+        waiting, late = await _count(session, is_open, due=col(CertificateRequest.decide_by), today=today)
+        hint = N_("核对考试结果，签发证书")
+        tasks.append(Task(N_("待签发的证书"), hint, "certificate", "/authority/certificates", waiting, late))
+    if viewer.held(Role.ISSUER, Role.APPLICATION_REVIEWER):
+        is_open = Score.state == ScoreState.PROVISIONAL
+        waiting, late = await _count(session, is_open, due=col(Score.release_by), today=today)
+        hint = N_("核对后公布，考生才能看到成绩")
+        tasks.append(Task(N_("待公布的成绩"), hint, "report-analytics", "/authority/scores", waiting, late))
+    return tasks
+
+
+async def _bank_tasks(session: AsyncSession, viewer: Viewer) -> list[Task]:
+    waiting = await count_waiting(session, person_id=viewer.person_id)
+    tasks = []
+    if viewer.held(Role.QUESTION_REVIEWER):
+        url = "/authority/items?status=SUBMITTED"
+        tasks.append(Task(N_("待审核的题目"), N_("由作者以外的人审核"), "checklist", url, waiting.to_review))
+        url = "/authority/items?status=REVIEWED"
+        tasks.append(Task(N_("待发布的题目"), N_("发布后即可用于组卷"), "send", url, waiting.to_publish))
+    if viewer.held(Role.QUESTION_EDITOR):
+        url = "/authority/items?status=DRAFT"
+        tasks.append(Task(N_("退回修改的题目"), N_("按审核意见改好后再次提交"), "arrow-back-up", url, waiting.returned))
+        tasks.append(Task(N_("我的草稿"), N_("写完后提交审核"), "pencil", url, waiting.drafts))
+    return tasks
+
+
+async def _count(
+    session: AsyncSession,
+    condition: Any,  # noqa: ANN401 - sqlmodel types a comparison as bool
+    *,
+    due: Any = None,  # noqa: ANN401 - a column
+    today: date | None = None,
+) -> tuple[int, int]:
+    late = func.count().filter(due < today) if due is not None else sqlalchemy.literal(0)
+    statement: Any = sqlalchemy.select(func.count(), late).where(condition)
+    waiting, overdue = (await session.exec(statement)).one()
+    return waiting, overdue
+
+
+HANDLERS = [HomeController]
