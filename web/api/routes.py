@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from web.api.sign_in import ApiSignInController
+from web.api.sittings import ApiSittingController
+
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
-HANDLERS: list[ControllerRouterHandler] = []
+HANDLERS: list[ControllerRouterHandler] = [ApiSignInController, ApiSittingController]
