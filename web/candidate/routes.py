@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from web.candidate import applications, bookings, exams
+
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
-HANDLERS: list[ControllerRouterHandler] = []
+HANDLERS: list[ControllerRouterHandler] = [
+    *exams.HANDLERS,
+    *applications.HANDLERS,
+    *bookings.HANDLERS,
+]
