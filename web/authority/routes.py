@@ -8,6 +8,7 @@ import web.authority.blueprints
 import web.authority.home
 import web.authority.imports
 import web.authority.items
+import web.authority.licences
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -17,4 +18,5 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.items.HANDLERS,
     *web.authority.imports.HANDLERS,
     *web.authority.blueprints.HANDLERS,
+    *web.authority.licences.HANDLERS,
 ]
