@@ -211,11 +211,17 @@ def state_of(block: LessonBlock, progress: BlockProgress | None) -> BlockState:
     )
 
 
-async def _module_seconds(session: AsyncSession, learning_id: UUID, module_id: UUID) -> int:
+async def _module_seconds(session: AsyncSession, learning_id: UUID, module_id: UUID, *, with_owed: bool = False) -> int:
+    """The time that counts in a module; with what its lessons still need, if asked."""
+    seconds = func.coalesce(BlockProgress.seconds, 0)
     statement = (
-        select(func.coalesce(func.sum(BlockProgress.seconds), 0))
-        .join(LessonBlock, col(LessonBlock.id) == BlockProgress.block_id)
-        .where(BlockProgress.learning_id == learning_id, LessonBlock.module_id == module_id)
+        select(func.coalesce(func.sum(func.greatest(seconds, LessonBlock.needed_seconds) if with_owed else seconds), 0))
+        .select_from(LessonBlock)
+        .outerjoin(
+            BlockProgress,
+            (col(BlockProgress.block_id) == LessonBlock.id) & (col(BlockProgress.learning_id) == learning_id),
+        )
+        .where(LessonBlock.module_id == module_id)
     )
     return int((await session.exec(statement)).one())
 
@@ -261,9 +267,8 @@ async def _count(
     seconds = seconds_to_count(learning.pulse_at, now, at_most=at_most, left_today=left_today)
     before = await _states(session, learning.id, place)
     module = await session.get_one(CourseModule, place.module_id)
-    spent = await _module_seconds(session, learning.id, place.module_id)
-    owed = sum(max(0, block.needed_seconds - block.seconds) for block in before)
-    after = spread(seconds, before, video=video, room=module.minutes * 60 - spent - owed)
+    kept = await _module_seconds(session, learning.id, place.module_id, with_owed=True)
+    after = spread(seconds, before, video=video, room=module.minutes * 60 - kept)
     study_day.seconds += sum(block.seconds for block in after) - sum(block.seconds for block in before)
     learning.pulse_at = counted_until_after(learning.pulse_at, now, counted=seconds)
     session.add(study_day)

@@ -80,6 +80,12 @@
     window.addEventListener(name, () => (document.hidden ? null : comeBack()), { passive: true }),
   );
   form.addEventListener("htmx:sendError", () => say(form.dataset.offline));
+  // An error page must not take the panel's place: say it in the panel and go on.
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.elt !== form || event.detail.xhr.status < 400) return;
+    event.detail.shouldSwap = false;
+    say(form.dataset.offline);
+  });
 
   // The furthest second that was really shown.
   let furthest = video ? Number(video.dataset.furthest) : 0;
