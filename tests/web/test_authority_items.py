@@ -1,0 +1,238 @@
+"""The pages of the question bank."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import openpyxl
+import pytest
+
+from question_bank.authoring import create_item, submit_revision
+from question_bank.importing.template import HEADER
+from question_bank.listing import get_item
+from question_bank.models import ItemType, RevisionStatus
+from tests.makers.items import Desk, make_content, make_desk, make_published
+from tests.makers.people import PASSWORD, make_person
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from tests.conftest import Client
+    from training.vault import Vault
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+TYPED = {
+    "subject": "GEN",
+    "type": "SC",
+    "level": "GRASP",
+    "area": "3",
+    "key_point": "报警电话",
+    "stem": "火警电话是（　）。",
+    "option": ["110", "119", "120", "122", ""],
+    "right": ["B"],
+    "explanation": "119 是火警电话。",
+    "source": "《中华人民共和国消防法》第四十四条",
+}
+
+
+@pytest.fixture
+async def desk(session: AsyncSession, vault: Vault, now: datetime) -> Desk:
+    made = await make_desk(session, vault, now=now)
+    await session.commit()
+    return made
+
+
+async def submitted(session: AsyncSession, desk: Desk, now: datetime) -> tuple[UUID, UUID]:
+    me = desk.editor.person.id
+    revision = await create_item(session, subject="GEN", content=make_content(), author_id=me, now=now)
+    await submit_revision(session, revision_id=revision.id, actor_id=me, now=now)
+    await session.commit()
+    return revision.item_id, revision.id
+
+
+async def test_the_pages_are_closed_to_people_without_a_role_here(
+    client: Client, session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    known = await make_person(session, vault, now=now)
+    await session.commit()
+    await client.sign_in(known.phone, PASSWORD)
+    for path in ("", "/items", "/items/new", "/items/import", "/items/template.xlsx", "/blueprints", "/blueprints/GEN"):
+        assert (await client.get(f"/authority{path}")).status_code == 403, path
+
+
+async def test_the_board_shows_what_waits_by_role(
+    client: Client, session: AsyncSession, desk: Desk, now: datetime
+) -> None:
+    await submitted(session, desk, now)
+    await client.sign_in(desk.reviewer.phone, PASSWORD)
+    board = await client.get("/authority")
+    assert "待审核的题目" in board.text
+    assert "GEN-01-SC-001" in board.text
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    board = await client.get("/authority")
+    assert "我的草稿" in board.text
+    assert "待审核的题目" not in board.text
+
+
+async def test_an_editor_writes_an_item_and_a_reviewer_publishes_it(
+    client: Client, session: AsyncSession, desk: Desk
+) -> None:
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    assert "GEN" in (await client.get("/authority/items/new")).text
+    assert "考查要点" in (await client.get("/authority/items/new?subject=GEN")).text
+    answer = await client.submit("/authority/items/new", TYPED | {"then": "submit"})
+    assert answer.status_code in {302, 303}, answer.text
+    page = answer.headers["location"]
+    assert "等待另一位审核人员审核" in (await client.get(page)).text
+    item_id = UUID(page.rpartition("/")[2])
+    revision_id = str((await get_item(session, item_id)).newest.id)
+    assert (await client.submit(f"{page}/review", {"revision_id": revision_id, "act": "approve"})).status_code == 403
+    await client.sign_in(desk.reviewer.phone, PASSWORD)
+    done = await client.submit(f"{page}/review", {"revision_id": revision_id, "act": "approve_publish"})
+    assert done.status_code in {302, 303}, done.text
+    assert "正在使用" in (await client.get(page)).text
+
+
+async def test_what_was_typed_stays_when_something_is_wrong(client: Client, desk: Desk) -> None:
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    wrong = TYPED | {"source": "", "right": ["A", "B"], "area": "9" * 5000, "key_point": "独一无二的要点"}
+    answer = await client.submit("/authority/items/new", wrong)
+    assert answer.status_code == 422
+    for sentence in ("请填写依据", "单选题只能有一个正确答案", "独一无二的要点", "题目有 3 处需要修改"):
+        assert sentence in answer.text
+
+
+async def test_a_change_on_a_stale_page_is_told_and_can_be_saved_again(
+    client: Client, session: AsyncSession, desk: Desk, now: datetime
+) -> None:
+    item_id = await make_published(session, desk, now=now)
+    await session.commit()
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    page = f"/authority/items/{item_id}"
+    typed = TYPED | {"based_on": "1"}
+    assert (await client.submit(page, typed | {"stem": "甲（　）。"})).status_code in {302, 303}
+    stale = await client.submit(page, typed | {"stem": "乙（　）。"})
+    assert stale.status_code == 422
+    assert "已有新的版本（第 2 版）" in stale.text
+    assert 'name="based_on" value="2"' in stale.text
+    history = (await client.get(page)).text
+    assert "旧版" not in history
+    assert "第 1 版使用中" in history
+    assert "<ins>" in history
+
+
+async def test_a_return_needs_a_reason_and_shows_it_to_the_author(
+    client: Client, session: AsyncSession, desk: Desk, now: datetime
+) -> None:
+    item_id, revision_id = await submitted(session, desk, now)
+    page = f"/authority/items/{item_id}"
+    await client.sign_in(desk.reviewer.phone, PASSWORD)
+    form = {"revision_id": str(revision_id), "act": "return", "note": ""}
+    assert "请写明原因" in (await client.submit(f"{page}/review", form)).text
+    await client.submit(f"{page}/review", form | {"note": "选项 C 有歧义"})
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    assert "选项 C 有歧义" in (await client.get(page)).text
+
+
+async def test_a_revision_of_another_item_is_not_found(
+    client: Client, session: AsyncSession, desk: Desk, now: datetime
+) -> None:
+    item_id, _ = await submitted(session, desk, now)
+    _, other = await submitted(session, desk, now)
+    await client.sign_in(desk.reviewer.phone, PASSWORD)
+    form = {"revision_id": str(other), "act": "approve"}
+    assert (await client.submit(f"/authority/items/{item_id}/review", form)).status_code == 404
+
+
+async def test_the_list_filters_and_says_when_nothing_is_found(
+    client: Client, session: AsyncSession, desk: Desk, now: datetime
+) -> None:
+    await client.sign_in(desk.reviewer.phone, PASSWORD)
+    assert "题库还是空的" in (await client.get("/authority/items")).text
+    await make_published(session, desk, now=now, content=make_content(ItemType.TF, stem="灭火器可以随意移动。"))
+    await session.commit()
+    assert "灭火器" in (await client.get("/authority/items?subject=GEN&area=1&type=TF&level=GRASP&words=灭火")).text
+    assert "没有符合条件" in (await client.get("/authority/items?words=不存在的&page=999999999999")).text
+    odd = await client.get("/authority/items", params={"subject": "<b>", "area": "x", "type": "ZZ", "status": "?"})
+    assert odd.status_code == 200
+
+
+def filled(*rows: list[str]) -> bytes:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.append(HEADER)
+    for row in rows:
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+ROW = ["判断", "3", "掌握", "甲", "火灾时可以乘电梯。", "", "", "", "", "", "错误", "会停运。", "某法", ""]
+
+
+async def test_a_file_is_previewed_and_taken_in_whole(client: Client, session: AsyncSession, desk: Desk) -> None:
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    template = await client.get("/authority/items/template.xlsx?subject=GEN")
+    assert template.headers["content-type"] == XLSX
+    assert openpyxl.load_workbook(io.BytesIO(template.content)).sheetnames == ["题目", "填写说明"]
+    upload = await client.submit(
+        "/authority/items/import", {"subject": "GEN"}, files={"file": ("a.xlsx", filled(ROW), XLSX)}
+    )
+    assert upload.status_code in {302, 303}, upload.text
+    page = upload.headers["location"]
+    assert "确认导入 1 题" in (await client.get(page)).text
+    for _ in range(2):
+        assert (await client.submit(page)).status_code in {302, 303}
+    assert "已导入 1 题" in (await client.get(page)).text
+    listed = await client.get("/authority/items?status=DRAFT")
+    assert "GEN-03-TF-001" in listed.text
+
+
+async def test_bad_rows_are_told_by_number(client: Client, desk: Desk) -> None:
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    bad = ["单选", "77", "", "", "题", "甲", "", "", "", "", "Z", "", "", ""]
+    files = {"file": ("a.xlsx", filled(ROW, bad), XLSX)}
+    upload = await client.submit("/authority/items/import", {"subject": "GEN"}, files=files)
+    page = upload.headers["location"]
+    shown = (await client.get(page)).text
+    assert "第 3 行" in shown
+    assert "知识领域“77”无法识别" in shown
+    refused = await client.submit(page)
+    assert refused.status_code == 422
+    assert "没有导入任何题目" in refused.text
+
+
+async def test_a_file_that_is_no_workbook_is_told_in_a_sentence(client: Client, desk: Desk) -> None:
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    files = {"file": ("a.xlsx", b"hello", XLSX)}
+    answer = await client.submit("/authority/items/import", {"subject": "GEN"}, files=files)
+    assert answer.status_code == 422
+    assert "文件无法读取" in answer.text
+    missing = await client.submit("/authority/items/import", {"subject": "GEN"})
+    assert missing.status_code in {400, 422}
+
+
+async def test_the_editor_speaks_english_on_request(client: Client, session: AsyncSession, desk: Desk) -> None:
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    await client.submit("/language", {"language": "en", "next": "/"})
+    page = (await client.get("/authority/items/new?subject=GEN")).text
+    assert "Save draft" in page
+    assert "What the candidate sees" in page
+
+
+async def test_a_retired_item_leaves_with_its_reason(
+    client: Client, session: AsyncSession, desk: Desk, now: datetime
+) -> None:
+    item_id = await make_published(session, desk, now=now)
+    await session.commit()
+    revision_id = (await get_item(session, item_id)).newest.id
+    await client.sign_in(desk.reviewer.phone, PASSWORD)
+    form = {"revision_id": str(revision_id), "act": "retire", "note": "标准已废止"}
+    await client.submit(f"/authority/items/{item_id}/review", form)
+    session.expire_all()
+    assert (await get_item(session, item_id)).newest.status is RevisionStatus.RETIRED
