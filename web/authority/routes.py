@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import web.authority.administration
+import web.authority.applications
 import web.authority.blueprints
 import web.authority.home
 import web.authority.imports
 import web.authority.items
 import web.authority.licences
+import web.authority.plans
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
 HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.home.HANDLERS,
+    *web.authority.applications.HANDLERS,
+    *web.authority.plans.HANDLERS,
+    *web.authority.administration.HANDLERS,
     *web.authority.items.HANDLERS,
     *web.authority.imports.HANDLERS,
     *web.authority.blueprints.HANDLERS,
