@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.public import courses, health, home, sign_in, static
+from web.public import certificate, courses, health, home, sign_in, sign_up, static, verify
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 HANDLERS: list[ControllerRouterHandler] = [
     *home.HANDLERS,
     *sign_in.HANDLERS,
+    *sign_up.HANDLERS,
     *courses.HANDLERS,
+    *certificate.HANDLERS,
+    *verify.HANDLERS,
     *health.HANDLERS,
     *static.HANDLERS,
 ]
