@@ -58,9 +58,7 @@ class HomeController(Controller):
             "learnings": learnings,
             "assigned": assigned,
             "years": years_of(records),
-            "this_year": today.year,
             "year_hours": sum_hours([line for line in records if line.year == today.year]),
-            "latest": records[:_SUGGESTED],
             "suggested": [card for card in meant if card.code not in known and card.title not in finished][:_SUGGESTED],
         }
         return Template("learner/home.html", context=context)

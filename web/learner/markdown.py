@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from markdown_it import MarkdownIt
@@ -12,6 +13,8 @@ from web.i18n.catalogue import gettext
 # `### ` stands below the lesson's title, which is the page's h1.
 _HEADINGS = {"h1": "h2", "h2": "h2", "h3": "h2", "h4": "h3"}
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable("image")
+# A line break between Chinese characters is no space, but browsers show one.
+_CHINESE_BREAK = re.compile(r"(?<=[\u3001-\u9fff\uff01-\uff5e])\n(?=[\u3001-\u9fff\uff01-\uff5e“])")
 
 
 @lru_cache(maxsize=2048)
@@ -21,7 +24,7 @@ def _render(text: str, table_name: str) -> str:
         token.tag = _HEADINGS.get(token.tag, token.tag)
         # Column alignment comes as a style attribute, which the Content-Security-Policy refuses.
         token.attrs.pop("style", None)
-    html = str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
+    html = _CHINESE_BREAK.sub("", str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})))
     # Raw HTML is escaped, so these tags are the renderer's own. A region that scrolls must be
     # reachable by keyboard and have a name.
     region = f'<div class="table-scroll" role="region" tabindex="0" aria-label="{escape(table_name)}">'
