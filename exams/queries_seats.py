@@ -125,9 +125,9 @@ async def list_site_sessions(session: AsyncSession, *, site_id: UUID, since: dat
     return await _cards(session, [ExamSession.site_id == site_id, ExamSession.ends_at >= since])
 
 
-async def get_session_card(session: AsyncSession, exam_session_id: UUID) -> SessionCard:
-    """Raises `NotFound`."""
-    cards = await _cards(session, [ExamSession.id == exam_session_id])
+async def get_site_session(session: AsyncSession, *, exam_session_id: UUID, site_id: UUID) -> SessionCard:
+    """A session of this site. Raises `NotFound`."""
+    cards = await _cards(session, [ExamSession.id == exam_session_id, ExamSession.site_id == site_id])
     if not cards:
         raise NotFound
     return cards[0]

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from web.site import board, check_in, practical, sessions
+
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
-HANDLERS: list[ControllerRouterHandler] = []
+HANDLERS: list[ControllerRouterHandler] = [
+    *board.HANDLERS,
+    *check_in.HANDLERS,
+    *practical.HANDLERS,
+    *sessions.HANDLERS,
+]
