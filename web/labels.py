@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from certificates.models import CertificateKind, CertificateRequestStatus, IssuerType
+from certificates.models import (
+    CancellationGround,
+    CertificateKind,
+    CertificateRequestStatus,
+    IssuerType,
+    RevocationGround,
+)
 from certificates.status import CertificateStatus
+from certificates.verdict import Outcome
+from exams.board import SeatState
 from exams.identity.scores import Reason
 from exams.models import (
     ApplicationKind,
@@ -158,6 +166,13 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (Reason.ENROLLED_UNUSABLE, N_("登记照片无法用于比对")),
     (Reason.SECOND_ENGINE_BLIND, N_("第二个比对引擎没有找到人脸")),
     (Reason.ENGINE_FAILED, N_("比对程序未能完成")),
+    (SeatState.FREE, N_("空位")),
+    (SeatState.BOOKED, N_("未到")),
+    (SeatState.AT_DESK, N_("签到处核验中")),
+    (SeatState.CHECKED_IN, N_("已签到")),
+    (SeatState.ANSWERING, N_("答题中")),
+    (SeatState.DONE, N_("已交卷")),
+    (SeatState.ABSENT, N_("缺考")),
     (SittingStatus.OPEN, N_("答题中")),
     (SittingStatus.HANDED_IN, N_("已交卷")),
     (SittingStatus.TIMED_OUT, N_("到时自动交卷")),
@@ -182,6 +197,28 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (CertificateRequestStatus.SUBMITTED, N_("待审核")),
     (CertificateRequestStatus.APPROVED, N_("已签发")),
     (CertificateRequestStatus.REFUSED, N_("不予签发")),
+    (Outcome.GENUINE, N_("真实，当前有效")),
+    (Outcome.ON_RECORD, N_("登记在册，当前有效；二维码数据未比对")),
+    (Outcome.ALTERED, N_("不真实：内容被改动或签名是伪造的")),
+    (Outcome.UNKNOWN, N_("查无此证")),
+    (Outcome.UNREADABLE, N_("无法识别")),
+    (Outcome.ELSEWHERE, N_("不真实：二维码指向其他网站")),
+    (Outcome.REVOKED, N_("已撤销，不能使用")),
+    (Outcome.CANCELLED, N_("已注销，不能使用")),
+    (Outcome.REPLACED, N_("已换发新证，本证作废")),
+    (Outcome.EXPIRED, N_("已过期，不能使用")),
+    (Outcome.REVIEW_OVERDUE, N_("逾期未复审，已失效")),
+    (Outcome.NOT_YET_VALID, N_("尚未生效，不能使用")),
+    (RevocationGround.NOT_RENEWED, N_("超过有效期未延期复审")),
+    (RevocationGround.UNFIT, N_("身体条件已不适合继续从事特种作业")),
+    (RevocationGround.ACCIDENT, N_("对发生生产安全事故负有责任")),
+    (RevocationGround.FALSE_INFORMATION, N_("证书登记虚假信息")),
+    (RevocationGround.FRAUD, N_("以欺骗、贿赂等不正当手段取得证书")),
+    (CancellationGround.DEATH, N_("持证人死亡")),
+    (CancellationGround.OWN_REQUEST, N_("持证人申请注销")),
+    (CancellationGround.REVOKED, N_("证书已被依法撤销")),
+    (CancellationGround.EXPIRED, N_("有效期届满未延续")),
+    (CancellationGround.INCAPABLE, N_("持证人丧失行为能力")),
     (IssuerType.AUTHORITY, N_("考核发证机关")),
     (IssuerType.TRAINING_ORG, N_("培训机构")),
     (IssuerType.ENTERPRISE, N_("企业")),
