@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ from question_bank.models import ItemType
 from seed.item_files import ITEMS, read_items
 
 SUBJECTS = ["GEN", "SO_1_2"]
+# Options are shuffled, so an explanation cannot count them.
+BY_PLACE = re.compile(r"[前后][一二两三四五][项处]|选项 ?[A-E]|[A-E] ?项")
 CERTAIN_WORDS = ("一定", "绝对", "肯定", "永远", "任何情况")
 
 
@@ -94,3 +97,9 @@ def test_true_or_false_items_carry_no_give_away_words(subject: str) -> None:
         if item.type is ItemType.TF and item.key == "F" and any(word in item.stem for word in CERTAIN_WORDS)
     ]
     assert told == []
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_no_explanation_names_an_option_by_its_place(subject: str) -> None:
+    by_place = [code for code, item in shipped()[subject].items() if BY_PLACE.search(item.explanation)]
+    assert by_place == []
