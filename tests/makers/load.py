@@ -1,0 +1,91 @@
+"""A light load driver: one raw keep-alive connection per candidate, so that it costs less than what it measures."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = b"content-length: "
+
+
+class Line(asyncio.Protocol):
+    """One connection on which one request at a time is in flight."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._reply: asyncio.Future[tuple[int, bytes]] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    @classmethod
+    async def open(cls, port: int) -> Self:
+        loop = asyncio.get_running_loop()
+        _, line = await loop.create_connection(cls, "127.0.0.1", port)
+        return line
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head_end = self._buffer.find(_HEAD_END)
+        if head_end < 0:
+            return
+        start = self._buffer.find(_LENGTH) + len(_LENGTH)
+        length = int(self._buffer[start : self._buffer.find(b"\r", start)])
+        if len(self._buffer) < head_end + 4 + length:
+            return
+        status, body = int(self._buffer[9:12]), self._buffer[head_end + 4 : head_end + 4 + length]
+        self._buffer = b""
+        if self._reply and not self._reply.done():
+            self._reply.set_result((status, body))
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self._reply and not self._reply.done():
+            self._reply.set_exception(ConnectionResetError())
+
+    async def call(self, request: bytes) -> tuple[int, bytes]:
+        """Send a request; gives status and body."""
+        assert self._transport
+        self._reply = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._reply
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
+
+
+def request(method: str, path: str, headers: str, body: bytes = b"") -> bytes:
+    """The bytes of a request. `headers` are whole lines."""
+    return (
+        f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n{headers}\r\n"
+    ).encode() + body
+
+
+class Spans:
+    """How long each call took."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def measure(self, line: Line, sent: bytes) -> tuple[int, bytes]:
+        started = time.perf_counter()
+        reply = await line.call(sent)
+        self.seconds.append(time.perf_counter() - started)
+        return reply
+
+    def percentile(self, share: float) -> float:
+        """In milliseconds."""
+        return percentile(self.seconds, share) * 1000
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
