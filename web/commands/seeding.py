@@ -87,8 +87,10 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
 
         async with services.sessions() as session, session.begin():
             author_id, reviewer_id = await item_author_and_reviewer(session, vault=services.vault, now=now)
-            count = await load_items(session, options.items, author_id, reviewer_id, now)
-        print(f"{count} item revisions are new.")
+            loaded_items = await load_items(
+                session, options.items, author_id=author_id, reviewer_id=reviewer_id, now=now
+            )
+        print(f"{loaded_items.new} items are new, {loaded_items.changed} changed, {loaded_items.same} stand.")
     if options.candidates:
         from seed.candidates import make_candidates
 
