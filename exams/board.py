@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col, func, select
 
 from exams.check_in import Entry, get_entry, get_site_session
@@ -460,7 +461,7 @@ async def _progress(session: AsyncSession, sitting_ids: Sequence[UUID]) -> dict[
     last = (
         select(AnswerEvent.sitting_id, AnswerEvent.choice, AnswerEvent.saved_at)
         .where(col(AnswerEvent.sitting_id).in_(sitting_ids))
-        .distinct(col(AnswerEvent.sitting_id), col(AnswerEvent.position))
+        .ext(distinct_on(col(AnswerEvent.sitting_id), col(AnswerEvent.position)))
         .order_by(col(AnswerEvent.sitting_id), col(AnswerEvent.position), col(AnswerEvent.seq).desc())
         .subquery()
     )

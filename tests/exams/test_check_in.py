@@ -25,6 +25,7 @@ from exams.check_in import (
     TooLate,
 )
 from exams.identity.checks import NOT_ADMITTED, SAME_PERSON, NoteMissing, ReasonMissing
+from exams.identity.consent import text_hash
 from exams.models import Booking, BookingStatus, CheckMethod, CheckVerdict, ExamSession, IdentityCheck, SessionStatus
 from exams.seating import cancel_booking
 from tests.makers.check_in import NO_FACE, OTHER, SAME, UNSURE, Desk, make_desk
@@ -72,6 +73,10 @@ async def card(session: AsyncSession, desk: Desk, now: datetime) -> check_in.Can
     return await check_in.get_card(session, **at, has_matcher=True, now=now)
 
 
+def status_of(desk: Desk) -> BookingStatus:
+    return desk.booking.status
+
+
 async def checks_of(session: AsyncSession, desk: Desk) -> list[IdentityCheck]:
     statement = select(IdentityCheck).where(IdentityCheck.booking_id == desk.booking.id)
     return [*(await session.exec(statement)).all()]
@@ -83,7 +88,7 @@ async def test_consent_and_the_same_face_check_in(session: AsyncSession, vault: 
     await agree(session, desk, now)
     assert (await card(session, desk, now)).step is Step.CAMERA
     assert await compare(session, desk, SAME, now) is CheckVerdict.ACCEPT
-    assert desk.booking.status is BookingStatus.CHECKED_IN
+    assert status_of(desk) is BookingStatus.CHECKED_IN
     assert desk.booking.checked_in_at == now
     shown = await card(session, desk, now)
     assert shown.step is Step.DONE
@@ -101,10 +106,10 @@ async def test_whatever_the_engines_do_not_accept_waits_for_an_officer(
     desk = await make_desk(session, vault, now=now)
     await agree(session, desk, now)
     assert await compare(session, desk, scores, now) is not CheckVerdict.ACCEPT
-    assert desk.booking.status is BookingStatus.BOOKED
+    assert status_of(desk) is BookingStatus.BOOKED
     assert (await card(session, desk, now)).step is Step.OFFICER
     await decide(session, desk, now, note="发型变化较大，证件芯片照片一致")
-    assert desk.booking.status is BookingStatus.CHECKED_IN
+    assert status_of(desk) is BookingStatus.CHECKED_IN
     assert [check.method for check in await checks_of(session, desk)] == [CheckMethod.FACE, CheckMethod.OFFICER]
 
 
@@ -127,7 +132,7 @@ async def test_without_consent_an_officer_checks_in_just_the_same(
 ) -> None:
     desk = await make_desk(session, vault, now=now)
     await decide(session, desk, now, reason=SAME_PERSON[1])
-    assert desk.booking.status is BookingStatus.CHECKED_IN
+    assert status_of(desk) is BookingStatus.CHECKED_IN
     assert (await session.exec(select(Consent))).all() == []
 
 
@@ -154,7 +159,7 @@ async def test_a_consent_covers_one_exam_only(session: AsyncSession, vault: Vaul
             person_id=desk.candidate.person.id,
             purpose="EXAM_FACE_CHECK",
             text_version="2026-11/1",
-            text_hash=check_in.consents.text_hash(),
+            text_hash=text_hash(),
             given_at=now - timedelta(days=30),
         )
     )
@@ -191,13 +196,13 @@ async def test_an_officer_who_refuses_leaves_the_seat_and_may_be_corrected(
 ) -> None:
     desk = await make_desk(session, vault, now=now)
     assert await decide(session, desk, now, is_same=False, reason=NOT_ADMITTED[1]) is CheckVerdict.REJECT
-    assert desk.booking.status is BookingStatus.BOOKED
+    assert status_of(desk) is BookingStatus.BOOKED
     assert (await card(session, desk, now)).was_turned_away
     later = now + timedelta(minutes=5)
     with pytest.raises(NoteMissing):
         await decide(session, desk, later)
     await decide(session, desk, later, note="家属送来证件原件")
-    assert desk.booking.status is BookingStatus.CHECKED_IN
+    assert status_of(desk) is BookingStatus.CHECKED_IN
 
 
 async def test_a_decision_needs_one_of_the_known_reasons(session: AsyncSession, vault: Vault, now: datetime) -> None:
@@ -235,7 +240,7 @@ async def test_whoever_stood_at_the_desk_in_time_is_not_late(
     after = in_time + timedelta(minutes=3)
     assert await mark_no_shows(session, now=after) == 0
     await decide(session, desk, after)
-    assert desk.booking.status is BookingStatus.CHECKED_IN
+    assert status_of(desk) is BookingStatus.CHECKED_IN
     assert desk.booking.checked_in_at == in_time
 
 
@@ -287,7 +292,7 @@ async def test_nobody_checks_themselves_in_and_no_other_site_can(
 ) -> None:
     desk, other = await make_desk(session, vault, now=now), await make_desk(session, vault, now=now)
     at: Any = desk.at()
-    decision = {"is_same": True, "reason": SAME_PERSON[0], "note": "", "now": now}
+    decision: Any = {"is_same": True, "reason": SAME_PERSON[0], "note": "", "now": now}
     with pytest.raises(OwnExam):
         await check_in.check_in_by_officer(session, **at, **decision, officer_id=desk.candidate.person.id)
     at["site_id"] = other.site.id

@@ -1,0 +1,190 @@
+"""The site's first page and the live board."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exams import board as boards
+from exams.answers import AnswerAct, device_token_hash, save_answers
+from exams.board import DoorsOpen, SeatState, StillSitting, finish_session, get_board, mark_no_shows
+from exams.models import BookingStatus, ExamSession, SessionStatus, Sitting
+from exams.sittings import start_sitting
+from tests.makers.check_in import Desk, make_checked_in, make_desk
+from tests.makers.people import PASSWORD, make_organisation
+from tests.makers.sittings import make_device
+from training.models import OrganisationKind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from tests.clock import FixedClock
+    from tests.conftest import Client
+    from training.vault import Vault
+
+
+async def begin(session: AsyncSession, desk: Desk, number: int, *, answers: int = 3) -> UUID:
+    """Check a candidate in and let them answer a few items at the start of the session."""
+    at = desk.exam_session.starts_at
+    booking, who = desk.bookings[number], desk.candidates[number]
+    await make_checked_in(session, desk, booking, now=at - timedelta(minutes=5))
+    device = await make_device(session, who, now=at)
+    entry = await start_sitting(session, booking_id=booking.id, person_id=who.person.id, device=device, seed=1, now=at)
+    acts = [AnswerAct(seq, seq, "A") for seq in range(1, answers + 1)]
+    await save_answers(
+        session, sitting_id=entry.sitting_id, token_hash=device_token_hash(entry.device_token), acts=acts, now=at
+    )
+    return entry.sitting_id
+
+
+@pytest.fixture
+async def desk(session: AsyncSession, vault: Vault, now: datetime) -> Desk:
+    return await make_desk(session, vault, now=now, candidates=3)
+
+
+async def test_the_first_page_counts_each_session(client: Client, session: AsyncSession, desk: Desk) -> None:
+    await begin(session, desk, 0)
+    await session.commit()
+    await client.sign_in(desk.head.phone, PASSWORD)
+    page = await client.get("/site")
+    assert page.status_code == 200
+    assert "低压电工作业" in page.text
+    assert f"/site/sessions/{desk.exam_session.id}/check-in" in page.text
+    [line] = await boards.list_sessions(session, site_id=desk.site.id, now=desk.exam_session.starts_at)
+    assert (line.booked, line.waiting, line.checked_in, line.sitting, line.done) == (3, 2, 1, 1, 0)
+
+
+async def test_a_site_without_sessions_says_what_to_do(
+    client: Client, session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    from tests.makers.people import make_role
+    from training.models import Role
+
+    site = await make_organisation(session, now=now, kind=OrganisationKind.SITE, name="空考试点")
+    head = await make_role(session, vault, role=Role.SITE_HEAD, organisation=site, now=now)
+    await session.commit()
+    await client.sign_in(head.phone, PASSWORD)
+    assert "近两周没有场次" in (await client.get("/site")).text
+    assert (await client.get("/site/practical")).status_code == 200
+
+
+async def test_the_board_shows_every_seat_with_masked_names(
+    client: Client, session: AsyncSession, desk: Desk, clock: FixedClock
+) -> None:
+    await begin(session, desk, 0, answers=7)
+    await make_checked_in(session, desk, desk.bookings[1], now=clock.now())
+    await session.commit()
+    clock.instant = desk.exam_session.starts_at + timedelta(minutes=6)
+    board = await get_board(session, exam_session_id=desk.exam_session.id, site_id=desk.site.id, now=clock.now())
+    assert [seat.state for seat in board.seats] == [
+        SeatState.ANSWERING, SeatState.CHECKED_IN, SeatState.BOOKED, *[SeatState.FREE] * 3,
+    ]  # fmt: skip
+    assert (board.seats[0].answered, board.seats[0].total, board.seats[0].is_quiet) == (7, 100, True)
+    await client.sign_in(desk.invigilator.phone, PASSWORD)
+    live = await client.get(f"/site/sessions/{desk.exam_session.id}/live")
+    assert "张**" in live.text
+    assert "张考一" not in live.text
+    assert "7/100" in live.text
+    assert "剩余 114 分钟" in live.text
+    whole = await client.get(f"/site/sessions/{desk.exam_session.id}")
+    assert live.text.strip() in whole.text
+
+
+async def test_release_extension_and_incident_stand_in_the_seat_history(
+    client: Client, session: AsyncSession, desk: Desk, clock: FixedClock
+) -> None:
+    sitting_id = await begin(session, desk, 0)
+    await session.commit()
+    clock.instant = desk.exam_session.starts_at + timedelta(minutes=10)
+    await client.sign_in(desk.head.phone, PASSWORD)
+    seat = f"/site/sessions/{desk.exam_session.id}/seats/{desk.booking.id}"
+    assert (await client.submit(f"{seat}/release", {"reason": " "})).status_code == 422
+    await client.submit(f"{seat}/release", {"reason": "键盘失灵"})
+    odd = await client.submit(f"{seat}/extend", {"minutes": "十", "reason": "换机"})
+    assert odd.status_code == 422
+    assert "换机" in odd.text
+    await client.submit(f"{seat}/extend", {"minutes": "5", "reason": "换机耽误"})
+    await client.submit(f"{seat}/incident", {"note": "09:10 更换 1 号机"})
+    page = (await client.get(seat)).text
+    for words in ("键盘失灵", "换机耽误", "09:10 更换 1 号机", "放行换机", "情况记录", "已放行"):
+        assert words in page
+    sitting = await session.get_one(Sitting, sitting_id, populate_existing=True)
+    assert sitting.device_token_hash is None
+    assert sitting.deadline - sitting.started_at == timedelta(minutes=125)
+
+
+async def test_only_the_head_extends_and_finishes(
+    client: Client, session: AsyncSession, desk: Desk, clock: FixedClock
+) -> None:
+    await begin(session, desk, 0)
+    await session.commit()
+    await client.sign_in(desk.invigilator.phone, PASSWORD)
+    base = f"/site/sessions/{desk.exam_session.id}"
+    extension = {"minutes": "5", "reason": "x"}
+    assert (await client.submit(f"{base}/seats/{desk.booking.id}/extend", extension)).status_code == 403
+    assert (await client.submit(f"{base}/finish")).status_code == 403
+    assert "结束本场" not in (await client.get(base)).text
+
+
+async def test_an_incident_before_the_sitting_is_kept_too(client: Client, session: AsyncSession, desk: Desk) -> None:
+    await session.commit()
+    await client.sign_in(desk.invigilator.phone, PASSWORD)
+    seat = f"/site/sessions/{desk.exam_session.id}/seats/{desk.booking.id}"
+    await client.submit(f"{seat}/incident", {"note": "签到处两人同时出示同一张准考证"})
+    assert "同一张准考证" in (await client.get(seat)).text
+    assert (await client.submit(f"{seat}/incident", {"note": ""})).status_code == 422
+
+
+async def test_nobody_is_absent_while_the_doors_are_open(
+    client: Client, session: AsyncSession, desk: Desk, clock: FixedClock
+) -> None:
+    await session.commit()
+    await client.sign_in(desk.invigilator.phone, PASSWORD)
+    seat = f"/site/sessions/{desk.exam_session.id}/seats/{desk.booking.id}"
+    early = await client.submit(f"{seat}/absent")
+    assert early.status_code == 422
+    assert "仍可入场" in early.text
+    clock.instant = desk.exam_session.starts_at + timedelta(minutes=30)
+    await client.submit(f"{seat}/absent")
+    await client.submit(f"{seat}/absent")
+    await session.refresh(desk.booking)
+    assert desk.booking.status is BookingStatus.NO_SHOW
+
+
+async def test_a_session_is_finished_when_nobody_is_answering(session: AsyncSession, desk: Desk) -> None:
+    sitting_id = await begin(session, desk, 0)
+    at = desk.exam_session.starts_at
+    here = {"exam_session_id": desk.exam_session.id, "site_id": desk.site.id, "actor_id": desk.head.person.id}
+    with pytest.raises(DoorsOpen):
+        await finish_session(session, **here, now=at + timedelta(minutes=29))
+    with pytest.raises(StillSitting):
+        await finish_session(session, **here, now=at + timedelta(minutes=30))
+    sitting = await session.get_one(Sitting, sitting_id)
+    from exams.handing_in import hand_in
+
+    await hand_in(session, sitting_id=sitting.id, person_id=sitting.person_id, now=at + timedelta(minutes=50))
+    for _ in range(2):
+        await finish_session(session, **here, now=at + timedelta(minutes=51))
+    exam_session = await session.get_one(ExamSession, desk.exam_session.id, populate_existing=True)
+    assert exam_session.status is SessionStatus.FINISHED
+    for booking in desk.bookings:
+        await session.refresh(booking)
+    assert [booking.status for booking in desk.bookings] == [
+        BookingStatus.DONE, BookingStatus.NO_SHOW, BookingStatus.NO_SHOW,
+    ]  # fmt: skip
+
+
+async def test_the_job_begins_sessions_and_writes_off_whoever_did_not_come(session: AsyncSession, desk: Desk) -> None:
+    at = desk.exam_session.starts_at
+    await make_checked_in(session, desk, desk.bookings[0], now=at)
+    assert await boards.begin_due_sessions(session, now=at - timedelta(seconds=1)) == 0
+    assert await boards.begin_due_sessions(session, now=at) == 1
+    assert await boards.begin_due_sessions(session, now=at) == 0
+    assert await mark_no_shows(session, now=at + timedelta(minutes=29)) == 0
+    assert await mark_no_shows(session, now=at + timedelta(minutes=30)) == 2
+    assert await mark_no_shows(session, now=at + timedelta(minutes=30)) == 0

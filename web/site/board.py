@@ -1,0 +1,292 @@
+"""The site's first page, and the live board of a session with what the site does at a seat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from litestar import Controller, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, URLEncodedBody
+from litestar.response import Redirect, Template
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from exams import board as boards
+from exams import sittings
+from training.accounts import Viewer
+from training.errors import N_, AnpeiError, BadInput
+from training.models import Role
+from web.attempts import attempt
+from web.site.desk import Officer, may_assess, may_run_sessions, officer_of
+
+# How the kinds of a seat's history read; `web.site.board` passes them to the seat's page.
+HAPPENINGS = {
+    sittings.STARTED: N_("开始考试"),
+    sittings.TAKEN_OVER: N_("换机后继续考试"),
+    sittings.RELEASED: N_("放行换机"),
+    sittings.EXTENDED: N_("延长时间"),
+    sittings.HANDED_IN: N_("考生交卷"),
+    sittings.TIMED_OUT: N_("到时自动交卷"),
+    boards.INCIDENT: N_("情况记录"),
+    "booking.checked_in": N_("签到"),
+    "booking.missed": N_("登记缺考"),
+}
+
+
+@dataclass
+class ReasonForm:
+    """Why the site does it."""
+
+    reason: str = ""
+
+
+@dataclass
+class ExtensionForm:
+    """How much longer, and why."""
+
+    minutes: str = ""
+    reason: str = ""
+
+
+@dataclass
+class IncidentForm:
+    """What happened."""
+
+    note: str = ""
+
+
+class BoardController(Controller):
+    """`/site`, `/site/sessions/{id}`."""
+
+    @get("/site")
+    async def home(
+        self, session: NamedDependency[AsyncSession], viewer: NamedDependency[Viewer], now: NamedDependency[datetime]
+    ) -> Template:
+        """Today's and coming sessions, and what to do next."""
+        officer = officer_of(viewer, Role.SITE_HEAD, Role.INVIGILATOR, Role.ASSESSOR)
+        sessions = await boards.list_sessions(session, site_id=officer.site_id, now=now)
+        context = {
+            "officer": officer,
+            "sessions": sessions,
+            "runs_sessions": may_run_sessions(viewer, officer),
+            "assesses": may_assess(viewer, officer),
+            "now": now,
+        }
+        return Template("site/home.html", context=context)
+
+    @get("/site/sessions/{exam_session_id:uuid}")
+    async def show(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+    ) -> Template:
+        """The live board."""
+        return await _show_board(session, officer_of(viewer), exam_session_id, now)
+
+    @get("/site/sessions/{exam_session_id:uuid}/live")
+    async def live(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+    ) -> Template:
+        """The board's changing part, asked for every five seconds."""
+        officer = officer_of(viewer)
+        board = await boards.get_board(session, exam_session_id=exam_session_id, site_id=officer.site_id, now=now)
+        return Template("site/_board.html", context={"board": board})
+
+    @post("/site/sessions/{exam_session_id:uuid}/finish")
+    async def finish(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+    ) -> Template | Redirect:
+        """Close the session."""
+        officer = officer_of(viewer, Role.SITE_HEAD)
+        async with attempt(session) as tried:
+            await boards.finish_session(
+                session, exam_session_id=exam_session_id, site_id=officer.site_id, actor_id=officer.person_id, now=now
+            )
+        if tried.error:
+            return await _show_board(session, officer, exam_session_id, now, error=tried.error)
+        return Redirect(f"/site/sessions/{exam_session_id}")
+
+
+class SeatController(Controller):
+    """`/site/sessions/{id}/seats/{booking}`: one candidate's seat."""
+
+    path = "/site/sessions/{exam_session_id:uuid}/seats/{booking_id:uuid}"
+
+    @get()
+    async def show(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        booking_id: FromPath[UUID],
+    ) -> Template:
+        """The seat's state, its history and the acts that are possible."""
+        return await _show_seat(session, officer_of(viewer), exam_session_id, booking_id, now)
+
+    @post("/release")
+    async def release(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        booking_id: FromPath[UUID],
+        data: URLEncodedBody[ReasonForm],
+    ) -> Template | Redirect:
+        """Let the candidate go on at another computer."""
+        officer = officer_of(viewer)
+        seat = await _get_seat(session, officer, exam_session_id, booking_id, now)
+        async with attempt(session) as tried:
+            await sittings.release_device(
+                session, sitting_id=_sitting_of(seat), site_id=officer.site_id, actor_id=officer.person_id,
+                reason=data.reason, now=now,
+            )  # fmt: skip
+        return await _answer(session, officer, exam_session_id, booking_id, now, tried.error, act="release", form=data)
+
+    @post("/extend")
+    async def extend(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        booking_id: FromPath[UUID],
+        data: URLEncodedBody[ExtensionForm],
+    ) -> Template | Redirect:
+        """Give more time; the site head alone."""
+        officer = officer_of(viewer, Role.SITE_HEAD)
+        seat = await _get_seat(session, officer, exam_session_id, booking_id, now)
+        async with attempt(session) as tried:
+            await sittings.extend_sitting(
+                session, sitting_id=_sitting_of(seat), site_id=officer.site_id, actor_id=officer.person_id,
+                minutes=_read_minutes(data.minutes), reason=data.reason, now=now,
+            )  # fmt: skip
+        return await _answer(session, officer, exam_session_id, booking_id, now, tried.error, act="extend", form=data)
+
+    @post("/absent")
+    async def absent(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        booking_id: FromPath[UUID],
+    ) -> Template | Redirect:
+        """Write the candidate off as absent."""
+        officer = officer_of(viewer)
+        async with attempt(session) as tried:
+            await boards.mark_absent(
+                session, booking_id=booking_id, exam_session_id=exam_session_id, site_id=officer.site_id,
+                actor_id=officer.person_id, now=now,
+            )  # fmt: skip
+        return await _answer(session, officer, exam_session_id, booking_id, now, tried.error, act="absent")
+
+    @post("/incident")
+    async def incident(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        booking_id: FromPath[UUID],
+        data: URLEncodedBody[IncidentForm],
+    ) -> Template | Redirect:
+        """Write down what happened."""
+        officer = officer_of(viewer)
+        async with attempt(session) as tried:
+            await boards.note_incident(
+                session, booking_id=booking_id, exam_session_id=exam_session_id, site_id=officer.site_id,
+                note=data.note, actor_id=officer.person_id, now=now,
+            )  # fmt: skip
+        return await _answer(session, officer, exam_session_id, booking_id, now, tried.error, act="incident", form=data)
+
+
+async def _show_board(
+    session: AsyncSession, officer: Officer, exam_session_id: UUID, now: datetime, *, error: AnpeiError | None = None
+) -> Template:
+    board = await boards.get_board(session, exam_session_id=exam_session_id, site_id=officer.site_id, now=now)
+    context = {"board": board, "officer": officer, "error": error}
+    return Template("site/board.html", context=context, status_code=422 if error else 200)
+
+
+async def _get_seat(
+    session: AsyncSession, officer: Officer, exam_session_id: UUID, booking_id: UUID, now: datetime
+) -> boards.Seat:
+    return await boards.get_seat(
+        session, booking_id=booking_id, exam_session_id=exam_session_id, site_id=officer.site_id, now=now
+    )
+
+
+def _sitting_of(seat: boards.Seat) -> UUID:
+    if seat.sitting_id is None:
+        raise sittings.NotOpen
+    return seat.sitting_id
+
+
+def _read_minutes(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise BadInput(N_("请填写延长的分钟数。"), field="minutes") from error
+
+
+async def _show_seat(
+    session: AsyncSession,
+    officer: Officer,
+    exam_session_id: UUID,
+    booking_id: UUID,
+    now: datetime,
+    *,
+    error: AnpeiError | None = None,
+    act: str = "",
+    form: ReasonForm | ExtensionForm | IncidentForm | None = None,
+) -> Template:
+    seat = await _get_seat(session, officer, exam_session_id, booking_id, now)
+    board = await boards.get_board(session, exam_session_id=exam_session_id, site_id=officer.site_id, now=now)
+    context = {
+        "seat": seat,
+        "board": board,
+        "officer": officer,
+        "happenings": await boards.list_happenings(session, booking_id=booking_id),
+        "words": HAPPENINGS,
+        "error": error,
+        "act": act,
+        "typed": {
+            "reason": getattr(form, "reason", ""),
+            "minutes": getattr(form, "minutes", ""),
+            "note": getattr(form, "note", ""),
+        },
+    }
+    return Template("site/board_seat.html", context=context, status_code=422 if error else 200)
+
+
+async def _answer(
+    session: AsyncSession,
+    officer: Officer,
+    exam_session_id: UUID,
+    booking_id: UUID,
+    now: datetime,
+    error: AnpeiError | None,
+    *,
+    act: str,
+    form: ReasonForm | ExtensionForm | IncidentForm | None = None,
+) -> Template | Redirect:
+    """Back to the seat; with what was typed if it was refused."""
+    if error is None:
+        return Redirect(f"/site/sessions/{exam_session_id}/seats/{booking_id}")
+    return await _show_seat(session, officer, exam_session_id, booking_id, now, error=error, act=act, form=form)
+
+
+HANDLERS: list[type[Controller]] = [BoardController, SeatController]
