@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 import tomllib
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +15,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from PIL.ImageFont import FreeTypeFont
 
 _SIZE = (640, 360)
@@ -47,6 +52,21 @@ def _draw(slide: dict[str, Any], number: int, count: int, fonts: tuple[FreeTypeF
     return picture
 
 
+@contextmanager
+def _quiet() -> Generator[None, None, None]:
+    """OpenCV grumbles on the process's error output that WebM knows no four-letter codes, and then writes it well."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def make_video(slides_text: str, *, font: Path) -> bytes:
     """A silent WebM (VP8) of the slides, with a bar that shows how far it is. Takes about a second."""
     import cv2
@@ -56,7 +76,8 @@ def make_video(slides_text: str, *, font: Path) -> bytes:
     pictures = [_draw(slide, number, len(slides), fonts) for number, slide in enumerate(slides, 1)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slides.webm"
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), _FRAMES_PER_SECOND, _SIZE)
+        with _quiet():
+            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), _FRAMES_PER_SECOND, _SIZE)
         if not writer.isOpened():
             raise OSError("OpenCV cannot write WebM here")
         for frame in _frames(pictures, [slide["seconds"] for slide in slides]):
