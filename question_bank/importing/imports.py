@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 
+_FEW = 3
+
+
 class NotClean(BadInput):
     """Some row has faults, so none is taken in."""
 
@@ -63,6 +66,14 @@ class ImportView:
     def faulty(self) -> tuple[RowView, ...]:
         """The rows that must be mended."""
         return tuple(row for row in self.rows if row.faults)
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """Faults that every row has: mostly a column that the file lacks. Told once, not per row."""
+        if len(self.rows) < _FEW:
+            return ()
+        shared = set.intersection(*({message for message, values in row.faults if not values} for row in self.rows))
+        return tuple(message for message, _ in self.rows[0].faults if message in shared)
 
     @property
     def doubtful(self) -> tuple[RowView, ...]:

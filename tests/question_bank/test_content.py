@@ -49,9 +49,7 @@ def test_an_option_that_speaks_of_others_is_refused(option: str) -> None:
     assert fields(make_content(options=("切断电源", "报警", option, "离开"))) == ["options"]
 
 
-@pytest.mark.parametrize(
-    "option", ["2 m以上", "AED", "A类火灾", "以上级批准为准", "A、B、C三相都断开", "是", "错误"]
-)
+@pytest.mark.parametrize("option", ["2 m以上", "AED", "A类火灾", "以上级批准为准", "A、B、C三相都断开", "是", "错误"])
 def test_an_option_that_only_looks_like_it_is_kept(option: str) -> None:
     assert fields(make_content(options=("切断电源", "报警", option, "离开"))) == []
 

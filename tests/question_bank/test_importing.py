@@ -80,6 +80,21 @@ async def test_one_bad_row_keeps_the_whole_file_out(session: AsyncSession, desk:
     assert (await session.exec(select(func.count()).select_from(Item))).one() == 0
 
 
+async def test_a_missing_column_is_told_once_for_all_rows(session: AsyncSession, desk: Desk, now: datetime) -> None:
+    header = ("试题类型(判断题、单选题)", "题目内容", "题目答案")
+    rows = [("判断题", f"题{number}", "对") for number in range(5)]
+    me = desk.editor.person.id
+    kept = await preview_import(session, subject="GEN", data=workbook(*rows, header=header), actor_id=me, now=now)
+    common = (await get_import(session, kept.id, viewer_id=me)).common
+    assert [message[:6] for message in common] == [
+        "请填写等级。",
+        "请填写知识领",
+        "请填写考查要",
+        "请填写解析：",
+        "请填写依据：",
+    ]
+
+
 async def test_duplicates_are_told_within_the_file_and_against_the_bank(
     session: AsyncSession, desk: Desk, now: datetime
 ) -> None:
