@@ -172,7 +172,7 @@ async def resume_sitting(
     released it; otherwise `OnAnotherDevice`. A sitting that has ended is shown as it is.
     """
     sitting = await lock_sitting(session, sitting_id, person_id=person_id)
-    if sitting.status is not SittingStatus.OPEN or _holds(sitting, device):
+    if sitting.status is not SittingStatus.OPEN or holds_sitting(sitting, device):
         return _entry(sitting, device, now=now)
     if sitting.device_token_hash is not None and sitting.booking_id is not None:
         raise OnAnotherDevice
@@ -349,7 +349,8 @@ def _bind(sitting: Sitting, device: Device) -> None:
     sitting.device_released_at = None
 
 
-def _holds(sitting: Sitting, device: Device) -> bool:
+def holds_sitting(sitting: Sitting, device: Device) -> bool:
+    """Whether this device is the one that may answer."""
     if sitting.device_token_hash is None:
         return False
     return sitting.device_sign_in_id == device.sign_in_id or (

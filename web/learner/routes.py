@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.learner import classes, home, lessons
+from web.learner import certificates, classes, home, lessons, sitting
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -13,4 +13,6 @@ HANDLERS: list[ControllerRouterHandler] = [
     *home.HANDLERS,
     *lessons.HANDLERS,
     *classes.HANDLERS,
+    *sitting.HANDLERS,
+    *certificates.HANDLERS,
 ]

@@ -1,0 +1,83 @@
+"""What a candidate is told before the clock starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from exams.models import Booking, EnterpriseExam, ExamSession, Qualification
+from exams.sheets import Occasion, list_occasions
+from question_bank.queries import get_blueprint
+from training.calendar import china_date
+from training.errors import NotFound
+from training.people import get_masked_document, get_person
+from training.rules import get_number
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class StartFacts:
+    """The rules of one sitting and the data that the candidate confirms."""
+
+    occasion: Occasion
+    is_certificate_exam: bool
+    minutes: int
+    items: int
+    full_score: int
+    pass_score: int
+    leave_minutes: int
+    name: str
+    document_masked: str
+
+
+async def get_start_facts(
+    session: AsyncSession,
+    *,
+    person_id: UUID,
+    now: datetime,
+    booking_id: UUID | None = None,
+    exam_id: UUID | None = None,
+) -> StartFacts:
+    """The facts of one's own occasion. Raises `NotFound`."""
+    occasions = await list_occasions(session, person_id=person_id, now=now)
+    found = [
+        occasion
+        for occasion in occasions
+        if (booking_id and occasion.booking_id == booking_id) or (exam_id and occasion.enterprise_exam_id == exam_id)
+    ]
+    if not found:
+        raise NotFound
+    blueprint = await get_blueprint(session, await _blueprint_code(session, booking_id, exam_id))
+    is_certificate_exam = booking_id is not None
+    person = await get_person(session, person_id)
+    _, masked = await get_masked_document(session, person_id)
+    return StartFacts(
+        occasion=found[0],
+        is_certificate_exam=is_certificate_exam,
+        minutes=blueprint.minutes,
+        items=blueprint.total_items,
+        full_score=blueprint.full_score,
+        pass_score=blueprint.pass_score,
+        leave_minutes=await get_number(session, "exam.leave_min", on=china_date(now)) if is_certificate_exam else 0,
+        name=person.name,
+        document_masked=masked,
+    )
+
+
+async def _blueprint_code(session: AsyncSession, booking_id: UUID | None, exam_id: UUID | None) -> str:
+    if exam_id is not None:
+        return (await session.get_one(EnterpriseExam, exam_id)).blueprint_code
+    statement = (
+        select(Qualification.blueprint_code)
+        .join(ExamSession, col(ExamSession.qualification_code) == Qualification.code)
+        .join(Booking, col(Booking.exam_session_id) == ExamSession.id)
+        .where(Booking.id == booking_id)
+    )
+    return (await session.exec(statement)).one()
