@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import web.authority.administration
 import web.authority.applications
 import web.authority.blueprints
+import web.authority.certificates
 import web.authority.home
 import web.authority.imports
 import web.authority.items
@@ -25,4 +26,5 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.imports.HANDLERS,
     *web.authority.blueprints.HANDLERS,
     *web.authority.licences.HANDLERS,
+    *web.authority.certificates.HANDLERS,
 ]
