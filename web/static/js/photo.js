@@ -49,6 +49,7 @@ document.querySelectorAll("form[data-photo]").forEach((form) => {
   });
 
   take.addEventListener("click", () => {
+    if (!stream) return;
     const canvas = document.createElement("canvas");
     // The middle three quarters of the picture, upright as on a certificate.
     const height = video.videoHeight;
