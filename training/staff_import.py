@@ -47,6 +47,7 @@ _CONTEXT = "staff_import.rows"
 _LINKS_SHOWN_FOR = timedelta(hours=24)
 _UNCONFIRMED_KEPT_FOR = timedelta(days=1)
 _CHUNK = 1000
+_BATCH = 200
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 _LOST_DIGITS = re.compile(r"\d\.\d+E\+\d+")
 _LENGTHS = {"post": 100, "department": 100}
@@ -429,35 +430,48 @@ async def confirm_import(
 async def _take_on(
     session: AsyncSession, rows: Sequence[CheckedRow], *, organisation_id: UUID, actor_id: UUID, now: datetime
 ) -> list[tuple[str, str]]:
-    """Write all rows table by table, which a long list needs; gives (person, token) of the new ones."""
+    """Write all rows, batch by batch so that others get their turn; gives (person, token) of the new ones."""
     days = await get_number(session, "invitation.days", on=china_date(now))
-    new = [row.draft for row in rows if row.known is None and row.draft]
+    held = await _open_posts(session, organisation_id)
+    tokens: list[tuple[str, str]] = []
+    for start in range(0, len(rows), _BATCH):
+        batch = rows[start : start + _BATCH]
+        new = [row.draft for row in batch if row.known is None and row.draft]
+        await _register_all(session, new, actor_id=actor_id, now=now)
+        for draft in new:
+            token, invitation = draft_invitation(
+                account_id=draft.account.id, organisation_id=organisation_id, created_by=actor_id, days=days, now=now
+            )
+            session.add(invitation)
+            tokens.append((str(draft.person.id), token))
+        _employ_all(session, batch, held=held, organisation_id=organisation_id, actor_id=actor_id, now=now)
+        await session.flush()
+    return tokens
+
+
+async def _register_all(session: AsyncSession, new: Sequence[Draft], *, actor_id: UUID, now: datetime) -> None:
     session.add_all(draft.person for draft in new)
     await session.flush()
     session.add_all(draft.document for draft in new)
     session.add_all(draft.account for draft in new)
     await session.flush()
-    tokens: list[tuple[str, str]] = []
     for draft in new:
-        token, invitation = draft_invitation(
-            account_id=draft.account.id, organisation_id=organisation_id, created_by=actor_id, days=days, now=now
-        )
-        session.add(invitation)
-        tokens.append((str(draft.person.id), token))
         for action, target in (
             ("person.registered", ("person", draft.person.id)),
             ("account.invited", ("account", draft.account.id)),
         ):
             audit.record(session, action=action, target=target, actor_id=actor_id, now=now)
-    await _employ_all(session, rows, organisation_id=organisation_id, actor_id=actor_id, now=now)
-    await session.flush()
-    return tokens
 
 
-async def _employ_all(
-    session: AsyncSession, rows: Sequence[CheckedRow], *, organisation_id: UUID, actor_id: UUID, now: datetime
+def _employ_all(
+    session: AsyncSession,
+    rows: Sequence[CheckedRow],
+    *,
+    held: Mapping[UUID, Employment],
+    organisation_id: UUID,
+    actor_id: UUID,
+    now: datetime,
 ) -> None:
-    held = await _open_posts(session, organisation_id)
     for row in rows:
         person_id = row.known or (row.draft.person.id if row.draft else None)
         if person_id is None or row.started_on is None:
