@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,7 +15,9 @@ from question_bank.importing.template import HEADER
 from question_bank.listing import get_item
 from question_bank.models import ItemType, RevisionStatus
 from tests.makers.items import Desk, make_content, make_desk, make_published
-from tests.makers.people import PASSWORD, make_person
+from tests.makers.people import PASSWORD, make_organisation, make_person, make_role
+from training.models import OrganisationKind, Role
+from training.organisations import ROLES_OF_KIND
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -76,6 +79,21 @@ async def test_the_board_shows_what_waits_by_role(
     board = await client.get("/authority")
     assert "我的草稿" in board.text
     assert "待审核的题目" not in board.text
+
+
+@pytest.mark.parametrize("role", ROLES_OF_KIND[OrganisationKind.AUTHORITY])
+async def test_every_place_on_the_board_opens_for_its_role(
+    client: Client, session: AsyncSession, vault: Vault, now: datetime, role: Role
+) -> None:
+    authority = await make_organisation(session, now=now, kind=OrganisationKind.AUTHORITY)
+    known = await make_role(session, vault, role=role, organisation=authority, now=now)
+    await session.commit()
+    await client.sign_in(known.phone, PASSWORD)
+    board = await client.get("/authority")
+    places = re.findall(r'class="card tile place" href="([^"]+)"', board.text)
+    assert places
+    for path in places:
+        assert (await client.get(path)).status_code == 200, path
 
 
 async def test_an_editor_writes_an_item_and_a_reviewer_publishes_it(
