@@ -55,7 +55,6 @@ _PLACES: tuple[tuple[tuple[Role, ...], Place], ...] = (
     ((Role.APPLICATION_REVIEWER, Role.ISSUER), Place(N_("考试计划"), "calendar", "/authority/plans")),
     ((Role.ISSUER,), Place(N_("发证审核"), "certificate", "/authority/certificates")),
     ((Role.ISSUER, Role.SYSTEM_ADMIN), Place(N_("许可和执法记录"), "license", "/authority/licences")),
-    ((Role.ISSUER, Role.SYSTEM_ADMIN), Place(N_("许可和执法记录"), "license", "/authority/licences")),
     ((Role.SYSTEM_ADMIN,), Place(N_("单位和角色"), "building", "/authority/organisations")),
     ((Role.SYSTEM_ADMIN,), Place(N_("规则参数"), "adjustments", "/authority/rules")),
     ((Role.SECURITY_ADMIN,), Place(N_("账号安全"), "user-shield", "/authority/people")),
