@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from exams.models import ApplicationStatus, BookingStatus, ExamPart
+from training.calendar import china_date
 from training.errors import N_
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Stage:
 
     name: str
     state: StageState
-    on: date | datetime | None = None
+    on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,17 @@ _STOPPED = (ApplicationStatus.REFUSED, ApplicationStatus.WITHDRAWN, ApplicationS
 
 def make_timeline(progress: Progress) -> tuple[Stage, ...]:
     """The stages in order; at most one is NOW or STOPPED."""
-    accepted = progress.decided_at if progress.status not in (*_UNDECIDED, ApplicationStatus.REFUSED) else None
-    facts: list[tuple[str, date | datetime | None]] = [
-        (N_("填写并提交申请"), None if progress.status in {ApplicationStatus.DRAFT, ApplicationStatus.RETURNED}
-         else progress.submitted_at),
+    accepted = None
+    if progress.status not in (*_UNDECIDED, ApplicationStatus.REFUSED) and progress.decided_at is not None:
+        accepted = china_date(progress.decided_at)
+    submitted = None
+    if progress.status not in {ApplicationStatus.DRAFT, ApplicationStatus.RETURNED} and progress.submitted_at:
+        submitted = china_date(progress.submitted_at)
+    facts: list[tuple[str, date | None]] = [
+        (N_("填写并提交申请"), submitted),
         (N_("资格审核"), accepted),
         (N_("理论考试"), progress.theory_passed_on),
-    ]  # fmt: skip
+    ]
     if progress.needs_practical:
         facts.append((N_("实际操作考试"), progress.practical_passed_on))
     facts.append((N_("申领证书"), None))

@@ -55,9 +55,7 @@ def unmet(facts: Facts, rules: Rules = RULES, on: date = ON) -> dict[Condition, 
         (Sex.FEMALE, False, date(1984, 11, 15), 55, 0),
     ],
 )
-def test_retirement_follows_the_published_table(
-    sex: Sex, is_cadre: bool, birth: date, years: int, months: int
-) -> None:
+def test_retirement_follows_the_published_table(sex: Sex, is_cadre: bool, birth: date, years: int, months: int) -> None:
     day = retirement_day(birth, sex, table=TABLE, is_cadre=is_cadre)
     assert (day.year - birth.year) * 12 + day.month - birth.month == years * 12 + months
 

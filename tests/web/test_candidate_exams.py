@@ -97,6 +97,7 @@ async def test_a_candidate_goes_from_conditions_to_the_ticket(
     number = re.search(r"EX\d{14}|EX\d{6}\d{3}\d{5}", page.text)
     assert number is not None
     assert who.number not in page.text
+    assert "<svg" in (await client.get(f"{ticket}/code.svg")).text
     file = await client.get(f"{ticket}/ticket.pdf")
     assert file.content.startswith(b"%PDF-")
     assert file.headers["cache-control"] == "private, no-store"
@@ -218,3 +219,18 @@ async def test_withdrawing_asks_first_and_then_frees_the_seat(
     assert application is not None
     assert application.status is ApplicationStatus.WITHDRAWN
     assert (await session.exec(select(Booking))).all()
+
+
+async def test_the_pages_speak_english_on_request(
+    client: Client, session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    who = await make_person(session, vault, now=now)
+    booking = await make_booking(session, vault, now=now, who=who)
+    await session.commit()
+    await client.sign_in(who.phone, PASSWORD)
+    await client.submit("/language", {"language": "en", "next": "/exams"})
+    assert "Next: be at" in (await client.get("/exams")).text
+    page = (await client.get("/exams/qualifications/SO_1_2")).text
+    assert "Low-voltage electrician" in page
+    assert "Basis: Order No. 30" in page
+    assert "Show this code" in (await client.get(f"/exams/bookings/{booking.id}")).text

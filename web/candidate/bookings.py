@@ -10,6 +10,9 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
+from qrcode.constants import ERROR_CORRECT_Q
+from qrcode.image.svg import SvgPathFillImage
+from qrcode.main import QRCode
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.applications import get_own_application
@@ -121,6 +124,23 @@ class BookingController(Controller):
             return await _ticket_page(session, viewer, now, booking_id, error=tried.error)
         return Redirect(f"/exams/bookings/{booking_id}")
 
+    @get("/bookings/{booking_id:uuid}/code.svg")
+    async def code(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        services: NamedDependency[Services],
+        booking_id: FromPath[UUID],
+    ) -> Response[bytes]:
+        """The ticket's QR, to be held up on a phone."""
+        ticket = await get_ticket(session, booking_id=booking_id, person_id=viewer.person_id)
+        if ticket.status is BookingStatus.CANCELLED:
+            raise NotFound
+        picture = QRCode(error_correction=ERROR_CORRECT_Q, image_factory=SvgPathFillImage)
+        picture.add_data(_address(ticket, services))
+        data = picture.make_image().to_string()
+        return Response(data, media_type="image/svg+xml", headers={"cache-control": "private, no-store"})
+
     @get("/bookings/{booking_id:uuid}/ticket.pdf")
     async def ticket_file(
         self,
@@ -147,6 +167,11 @@ class BookingController(Controller):
         return Response(data, media_type="application/pdf", headers=headers)
 
 
+def _address(ticket: Ticket, services: Services) -> str:
+    # What the desk scans: an opaque token, nothing of the person.
+    return f"{services.settings.public_url}/t/{ticket.token}"
+
+
 def _printed(ticket: Ticket, *, services: Services, photo: bytes | None, now: datetime) -> PrintedTicket:
     return PrintedTicket(
         ticket_no=ticket.ticket_no,
@@ -165,7 +190,7 @@ def _printed(ticket: Ticket, *, services: Services, photo: bytes | None, now: da
         address=ticket.site_address,
         room_name=ticket.room_name,
         seat_no=ticket.seat_no,
-        qr=f"{services.settings.public_url}/t/{ticket.token}",
+        qr=_address(ticket, services),
         printed_at=now,
         photo=photo,
         is_specimen=services.settings.is_demo,
