@@ -52,6 +52,16 @@ class OpenSitting:
     sign_in_token: str
 
 
+@dataclass(frozen=True)
+class WaitingCandidate:
+    """A candidate who has signed in and may begin."""
+
+    booking_id: UUID
+    person_id: UUID
+    sign_in_id: UUID
+    sign_in_token: str
+
+
 @dataclass
 class Stage:
     """A folder with a database, keys and the address of a web process."""
@@ -146,24 +156,40 @@ class Stage:
 
         return asyncio.run(make())
 
-    def make_sittings(self, count: int) -> list[OpenSitting]:
-        """Open sittings, without going through HTTP."""
+    def make_waiting(self, count: int) -> list[WaitingCandidate]:
+        """Signed-in candidates who have not begun."""
         candidates = self.make_candidates(count)
 
-        async def start() -> list[OpenSitting]:
+        async def sign_in() -> list[WaitingCandidate]:
             engine, now, keys = make_engine(self.cluster.url), SystemClock().now(), self.keys
             made = []
             async with make_sessions(engine)() as session, session.begin():
                 for candidate in candidates:
                     index = keys.vault.blind(candidate.login, context=PHONE)
                     account = (await session.exec(select(Account).where(Account.phone_index == index))).one()
-                    token, sign_in = await open_sign_in(session, account_id=account.id, client="", address="", now=now)
-                    entry = await start_sitting(
-                        session, booking_id=candidate.booking_id, person_id=account.person_id,
-                        device=Device(sign_in.id, keys.session), seed=secrets.randbits(63), now=now,
-                    )  # fmt: skip
-                    made.append(OpenSitting(entry.sitting_id, entry.device_token, token))
+                    token, row = await open_sign_in(session, account_id=account.id, client="", address="", now=now)
+                    made.append(WaitingCandidate(candidate.booking_id, account.person_id, row.id, token))
                     session.expunge_all()  # each flush looks at every object that the session knows
+            await engine.dispose()
+            return made
+
+        return asyncio.run(sign_in())
+
+    def make_sittings(self, count: int) -> list[OpenSitting]:
+        """Open sittings, without going through HTTP."""
+        waiting = self.make_waiting(count)
+
+        async def start() -> list[OpenSitting]:
+            engine, now, key = make_engine(self.cluster.url), SystemClock().now(), self.keys.session
+            made = []
+            async with make_sessions(engine)() as session, session.begin():
+                for one in waiting:
+                    entry = await start_sitting(
+                        session, booking_id=one.booking_id, person_id=one.person_id,
+                        device=Device(one.sign_in_id, key), seed=secrets.randbits(63), now=now,
+                    )  # fmt: skip
+                    made.append(OpenSitting(entry.sitting_id, entry.device_token, one.sign_in_token))
+                    session.expunge_all()
             await engine.dispose()
             return made
 
