@@ -13,6 +13,7 @@ import web.authority.imports
 import web.authority.items
 import web.authority.licences
 import web.authority.plans
+import web.authority.scores
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -21,6 +22,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.home.HANDLERS,
     *web.authority.applications.HANDLERS,
     *web.authority.plans.HANDLERS,
+    *web.authority.scores.HANDLERS,
     *web.authority.administration.HANDLERS,
     *web.authority.items.HANDLERS,
     *web.authority.imports.HANDLERS,

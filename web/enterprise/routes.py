@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.enterprise import assignments, board, dossiers, imports, staff
+from web.enterprise import assignments, board, dossiers, exams, imports, staff
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -15,4 +15,5 @@ HANDLERS: list[ControllerRouterHandler] = [
     *imports.HANDLERS,
     *assignments.HANDLERS,
     *dossiers.HANDLERS,
+    *exams.HANDLERS,
 ]
