@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -79,7 +80,9 @@ def database_url() -> str:
         await _create_database(name)
         await migrate(url, now=datetime(2026, 1, 1, tzinfo=UTC))
 
-    asyncio.run(prepare())
+    # Playwright's loop may be running in this thread.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, prepare()).result()
     return url
 
 

@@ -160,13 +160,15 @@ def server(database_url: str, keys: Keys, tmp_path: Path) -> Generator[Server, N
         thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
         thread.start()
         while not running.started:
+            assert thread.is_alive(), "the server did not start"
             time.sleep(0.02)
         yield Server(f"http://127.0.0.1:{port}", clock, services, keys)
         running.should_exit = True
         thread.join(20)
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of the run: while Playwright's loop runs, no other test of this process could be async.
+@pytest.fixture(scope="module")
 def playwright() -> Generator[Playwright, None, None]:
     with sync_playwright() as started:
         yield started
@@ -200,7 +202,7 @@ def browser_with(playwright: Playwright, camera: Path | None = None) -> Generato
     browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Generator[Browser, None, None]:
     with browser_with(playwright) as opened:
         yield opened
