@@ -158,6 +158,20 @@ async def test_closed_doors_are_explained(client: Client, desk: Desk, clock: Fix
     assert late.status_code == 422
 
 
+async def test_the_code_on_the_ticket_opens_the_desk_for_staff_and_the_ticket_for_its_holder(
+    client: Client, desk: Desk
+) -> None:
+    code = f"/t/{desk.booking.ticket_token}"
+    await sign_in(client, desk.invigilator)
+    assert (await client.get(code)).headers["location"] == card(desk)
+    client.cookies.clear()
+    await sign_in(client, desk.candidate)
+    assert (await client.get(code)).headers["location"] == f"/exams/bookings/{desk.booking.id}"
+    client.cookies.clear()
+    await sign_in(client, desk.candidates[1])
+    assert (await client.get(code)).status_code == 403
+
+
 async def test_another_site_sees_nothing(
     client: Client, session: AsyncSession, vault: Vault, now: datetime, desk: Desk
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from litestar import Controller, Response, get, post
@@ -17,6 +18,7 @@ from exams import board as boards
 from exams import check_in as desk
 from exams.identity.checks import NOT_ADMITTED, SAME_PERSON
 from exams.identity.consent import TEXT, VERSION
+from exams.seating import get_booking_for_token
 from training import audit
 from training.accounts import Viewer
 from training.errors import N_, AnpeiError, NotFound
@@ -24,6 +26,9 @@ from training.files import PHOTO_BYTES_AT_MOST, BadPhoto
 from web.attempts import attempt
 from web.services import Services
 from web.site.desk import Officer, officer_of
+
+if TYPE_CHECKING:
+    from litestar.types import ControllerRouterHandler
 
 ADMIT, TURN_AWAY = "ADMIT", "TURN_AWAY"
 _AGREE = "AGREE"
@@ -58,6 +63,19 @@ class OfficerForm:
     admit_reason: str = ""
     refuse_reason: str = ""
     note: str = ""
+
+
+@get("/t/{token:str}")
+async def open_ticket(
+    session: NamedDependency[AsyncSession], viewer: NamedDependency[Viewer], token: FromPath[str]
+) -> Redirect:
+    """What a ticket's QR opens in any scanner: the desk for the site's staff, the ticket for its holder."""
+    booking = await get_booking_for_token(session, token)
+    if booking.person_id == viewer.person_id:
+        return Redirect(f"/exams/bookings/{booking.id}")
+    officer = officer_of(viewer)
+    await desk.get_site_session(session, booking.exam_session_id, site_id=officer.site_id)
+    return Redirect(_address(booking.exam_session_id, booking.id))
 
 
 class DeskController(Controller):
@@ -278,4 +296,4 @@ def _chosen_step(card: desk.CandidateCard, way: str) -> desk.Step:
     return card.step
 
 
-HANDLERS: list[type[Controller]] = [DeskController]
+HANDLERS: list[ControllerRouterHandler] = [open_ticket, DeskController]
