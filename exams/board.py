@@ -5,7 +5,7 @@ Facts and acts with reasons; the board never says that somebody cheated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -171,13 +171,14 @@ async def list_sessions(
     )
     if part is not None:
         statement = statement.where(ExamSession.part == part)
-    return [SessionLine(*row) for row in (await session.exec(statement)).all()]
+    return [_as_of(SessionLine(*row), now) for row in (await session.exec(statement)).all()]
 
 
 async def get_board(session: AsyncSession, *, exam_session_id: UUID, site_id: UUID, now: datetime) -> Board:
     """The session at this site with every seat, in order. Raises `NotFound`."""
     exam_session = await get_site_session(session, exam_session_id, site_id=site_id)
-    line = SessionLine(*(await session.exec(_lines().where(ExamSession.id == exam_session_id))).one())
+    row = (await session.exec(_lines().where(ExamSession.id == exam_session_id))).one()
+    line = _as_of(SessionLine(*row), now)
     taken = {seat.seat_no: seat for seat in await _list_taken(session, exam_session_id, now=now)}
     numbers = range(1, max([exam_session.seats, *taken]) + 1)
     seats = tuple(taken.get(number, Seat(number, SeatState.FREE)) for number in numbers)
@@ -343,6 +344,12 @@ async def mark_no_shows(session: AsyncSession, *, now: datetime, limit: int = 50
             count += 1
     await session.flush()
     return count
+
+
+def _as_of(line: SessionLine, now: datetime) -> SessionLine:
+    # The job that lets sessions begin may be some seconds behind.
+    is_due = line.status is SessionStatus.PLANNED and line.starts_at <= now
+    return replace(line, status=SessionStatus.RUNNING) if is_due else line
 
 
 def _lines() -> Any:  # noqa: ANN401 - sqlmodel types a select of up to four columns

@@ -334,7 +334,7 @@ async def check_in_by_face(
 ) -> CheckVerdict:
     """Record what the engines found; only an ACCEPT checks in, everything else goes to the officer.
 
-    Whoever is checked in already stays so. Raises `ConsentMissing` and what hinders check-in.
+    Whoever is checked in already stays so. Raises `ConsentMissing`, `AskOfficer` and what hinders check-in.
     """
     booking, entry = await _lock_for_entry(
         session, booking_id, exam_session_id, site_id, officer_id=officer_id, now=now
@@ -342,6 +342,8 @@ async def check_in_by_face(
     if booking.status is not BookingStatus.BOOKED:
         return CheckVerdict.ACCEPT
     consent = await _get_consent(session, booking, entry)
+    if not may_compare(await list_checks(session, booking_id)):
+        raise AskOfficer  # an officer spoke while the engines were looking
     check = await record_face_check(session, booking, scores=scores, consent=consent, officer_id=officer_id, now=now)
     if check.verdict is CheckVerdict.ACCEPT:
         await _seat(session, booking, entry, officer_id=officer_id, now=now)

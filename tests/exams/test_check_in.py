@@ -182,6 +182,15 @@ async def test_an_unclear_picture_may_be_taken_again_but_a_no_may_not(
         await check_in.prepare_face_check(session, **at)
 
 
+async def test_what_an_officer_decided_meanwhile_stands(session: AsyncSession, vault: Vault, now: datetime) -> None:
+    desk = await make_desk(session, vault, now=now)
+    await agree(session, desk, now)
+    await decide(session, desk, now, is_same=False, reason=NOT_ADMITTED[0])
+    with pytest.raises(AskOfficer):
+        await compare(session, desk, SAME, now)
+    assert status_of(desk) is BookingStatus.BOOKED
+
+
 async def test_checking_in_twice_changes_nothing(session: AsyncSession, vault: Vault, now: datetime) -> None:
     desk = await make_desk(session, vault, now=now)
     await decide(session, desk, now)

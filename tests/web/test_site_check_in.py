@@ -93,6 +93,19 @@ async def test_consent_is_asked_with_equal_buttons_and_then_the_camera_checks_in
     assert desk.booking.status is BookingStatus.CHECKED_IN
 
 
+async def test_a_picture_too_large_for_memory_is_refused_before_it_is_read(
+    client: Client, desk: Desk, matcher: ToldMatcher
+) -> None:
+    await sign_in(client, desk.invigilator)
+    await client.submit(f"{card(desk)}/consent", {"answer": "AGREE"})
+    huge = await client.submit(f"{card(desk)}/face", files={"picture": ("p.jpg", bytes(2**20), "image/jpeg")})
+    assert huge.status_code == 413
+    empty = await client.submit(f"{card(desk)}/face", files={"picture": ("p.jpg", b"", "image/jpeg")})
+    assert empty.status_code == 422
+    assert "没有收到照片" in empty.text
+    assert matcher.asked == []
+
+
 async def test_another_face_goes_to_the_officer_who_needs_a_reason(
     client: Client, session: AsyncSession, desk: Desk, matcher: ToldMatcher
 ) -> None:
@@ -102,6 +115,7 @@ async def test_another_face_goes_to_the_officer_who_needs_a_reason(
     await client.submit(f"{card(desk)}/face", files={"picture": ("p.jpg", picture(), "image/jpeg")})
     asked = await client.get(card(desk))
     assert "机器比对认为不是同一人" in asked.text
+    assert " checked" not in asked.text  # the officer decides; the page suggests nothing
     bare = {"outcome": "ADMIT", "admit_reason": SAME_PERSON[2], "refuse_reason": NOT_ADMITTED[0], "note": ""}
     refused = await client.submit(f"{card(desk)}/officer", bare)
     assert refused.status_code == 422

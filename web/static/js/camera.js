@@ -11,6 +11,7 @@
   const chooser = form.querySelector("[data-camera-file]");
   const field = chooser.querySelector("input");
   const LONGEST = 1280;
+  const BYTES_AT_MOST = 900 * 1024;
   let stream = null;
 
   const fail = () => {
@@ -39,22 +40,38 @@
 
   const stop = () => stream && stream.getTracks().forEach((track) => track.stop());
 
-  const shoot = () => {
-    const scale = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
+  // At most 1280 pixels and 900 kB: the server keeps the picture in memory alone and takes no more.
+  const draw = async (source, width, height) => {
+    const scale = Math.min(1, LONGEST / Math.max(width, height));
     const canvas = document.createElement("canvas");
-    canvas.width = Math.round(video.videoWidth * scale);
-    canvas.height = Math.round(video.videoHeight * scale);
-    canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
-    return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+    canvas.getContext("2d").drawImage(source, 0, 0, canvas.width, canvas.height);
+    const encode = (quality) => new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+    const blob = await encode(0.9);
+    return blob.size <= BYTES_AT_MOST ? blob : encode(0.6);
+  };
+
+  const fill = (blob) => {
+    const files = new DataTransfer();
+    files.items.add(new File([blob], "picture.jpg", { type: "image/jpeg" }));
+    field.files = files.files;
   };
 
   form.addEventListener("submit", async (event) => {
-    if (!stream || field.files.length) return;
     event.preventDefault();
-    if (!video.videoWidth) return;
-    const files = new DataTransfer();
-    files.items.add(new File([await shoot()], "picture.jpg", { type: "image/jpeg" }));
-    field.files = files.files;
+    try {
+      if (field.files.length) {
+        const chosen = await createImageBitmap(field.files[0]);
+        fill(await draw(chosen, chosen.width, chosen.height));
+      } else if (stream && video.videoWidth) {
+        fill(await draw(video, video.videoWidth, video.videoHeight));
+      } else {
+        return;
+      }
+    } catch {
+      return fail();
+    }
     stop();
     status.textContent = form.dataset.sending;
     form.querySelector("button").disabled = true;
