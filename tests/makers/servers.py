@@ -91,7 +91,7 @@ class Stage:
         }
         command = [
             sys.executable, "-m", "uvicorn", "web.serving:application", "--factory", "--port", str(self.port),
-            "--log-level", "warning", "--no-access-log", "--backlog", "4096",
+            "--log-level", "warning", "--no-access-log", "--backlog", "4096", "--timeout-keep-alive", "75",
         ]  # fmt: skip
         with (self.folder / "web.log").open("ab") as out:
             self.web = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out)
