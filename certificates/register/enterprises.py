@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Select, literal, union_all
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Select, case, literal, union_all
 from sqlmodel import col, func, or_, select
 
 from certificates.models import Certificate, CertificateKind, EnforcementRecord, SafetyLicence
@@ -69,10 +68,9 @@ def _known(on: date) -> Select[Any]:
         col(EnforcementRecord.withdrawn_at).is_(None), EnforcementRecord.public_until >= on
     )
     every = union_all(enterprises, licensed, acted_on).subquery()
-    columns = every.c
-    return (
-        select(columns[0].label("uscc"), columns[1].label("name")).distinct(columns[0]).order_by(columns[0], columns[2])
-    )
+    code, name, rank = every.c
+    registered = func.max(case((rank == 0, name)))
+    return select(code.label("uscc"), func.coalesce(registered, func.max(name)).label("name")).group_by(code)
 
 
 async def search_enterprises(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.centre import board, classes, closing, lessons
+from web.centre import board, classes, closing, lessons, proofs
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -14,4 +14,5 @@ HANDLERS: list[ControllerRouterHandler] = [
     *classes.HANDLERS,
     *lessons.HANDLERS,
     *closing.HANDLERS,
+    *proofs.HANDLERS,
 ]

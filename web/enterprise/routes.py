@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.enterprise import assignments, board, dossiers, exams, imports, staff
+from web.enterprise import assignments, board, dossiers, exams, imports, proofs, staff
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -16,4 +16,5 @@ HANDLERS: list[ControllerRouterHandler] = [
     *assignments.HANDLERS,
     *dossiers.HANDLERS,
     *exams.HANDLERS,
+    *proofs.HANDLERS,
 ]
