@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, select
 
+from exams.attempts import is_used_up
 from exams.eligibility import Facts, Finding, check_eligibility
 from exams.errors import (
     BackgroundMissing,
@@ -146,13 +147,18 @@ async def start_application(
 ) -> Application:
     """Begin an application; asked again while one is open it returns that one.
 
+    One whose exam and resit were both missed has failed, and the new one asks for retraining.
+
     Raises `QualificationClosed`, or `NotEligible` with the first condition that no form can mend.
     """
     qualification = await get_qualification(session, qualification_code)
     # The person's row serialises two clicks; the partial unique index proves it.
     await session.exec(select(Person.id).where(Person.id == person_id).with_for_update(key_share=True))
-    if found := await find_open_application(session, person_id=person_id, code=qualification_code):
+    found = await find_open_application(session, person_id=person_id, code=qualification_code)
+    if found is not None and not await is_used_up(session, found, now=now):
         return found
+    if found is not None:
+        await _close_used_up(session, found, now=now)
     if not qualification.is_open:
         raise QualificationClosed(name=qualification.name)
     findings = await list_findings(
@@ -409,6 +415,13 @@ def _refuse_if_hopeless(findings: Sequence[Finding]) -> None:
     unmet = next((finding for finding in findings if finding.is_fixed and not finding.is_met), None)
     if unmet is not None:
         raise NotEligible(unmet.template, **unmet.params)
+
+
+async def _close_used_up(session: AsyncSession, application: Application, *, now: datetime) -> None:
+    was, application.status = application.status, ApplicationStatus.FAILED
+    session.add(application)
+    await session.flush()
+    _record(session, application, "application.failed", actor_id=application.person_id, now=now, was=was)
 
 
 def _decide(application: Application, status: ApplicationStatus, reviewer_id: UUID, now: datetime) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
+from exams.attempts import count_attempts
 from exams.board import SessionLine, list_sessions
 from exams.check_in import get_site_session
 from exams.errors import ReasonNeeded
@@ -26,7 +27,6 @@ from exams.models import (
     Qualification,
     ScoreState,
 )
-from exams.seating import count_attempts
 from training import audit
 from training.calendar import china_date
 from training.errors import N_, BadInput, Conflict, NotAllowed, NotFound

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
+from exams.attempts import awaits_result, is_used_up
 from exams.models import (
     Application,
     ApplicationKind,
@@ -19,7 +20,6 @@ from exams.models import (
     Qualification,
     QualificationKind,
 )
-from exams.seating import awaits_result
 from exams.timeline import NextAct, Progress, Stage, make_timeline, next_act, part_in_turn
 from training.calendar import add_working_days, china_date
 from training.errors import NotFound
@@ -165,7 +165,7 @@ class ReviewSheet:
     decided_by_name: str
 
 
-async def list_own_applications(session: AsyncSession, person_id: UUID) -> list[ApplicationView]:
+async def list_own_applications(session: AsyncSession, person_id: UUID, *, now: datetime) -> list[ApplicationView]:
     """The newest first."""
     statement = (
         select(Application, Qualification)
@@ -174,10 +174,12 @@ async def list_own_applications(session: AsyncSession, person_id: UUID) -> list[
         .order_by(col(Application.created_at).desc())
     )
     rows = (await session.exec(statement)).all()
-    return [await _view(session, application, qualification) for application, qualification in rows]
+    return [await _view(session, application, qualification, now=now) for application, qualification in rows]
 
 
-async def get_application_view(session: AsyncSession, *, application_id: UUID, person_id: UUID) -> ApplicationView:
+async def get_application_view(
+    session: AsyncSession, *, application_id: UUID, person_id: UUID, now: datetime
+) -> ApplicationView:
     """One's own. Raises `NotFound`."""
     statement = (
         select(Application, Qualification)
@@ -187,7 +189,7 @@ async def get_application_view(session: AsyncSession, *, application_id: UUID, p
     row = (await session.exec(statement)).one_or_none()
     if row is None:
         raise NotFound
-    return await _view(session, *row)
+    return await _view(session, *row, now=now)
 
 
 async def list_record_choices(session: AsyncSession, person_id: UUID) -> list[RecordChoice]:
@@ -328,7 +330,9 @@ async def count_waiting(session: AsyncSession) -> int:
     return (await session.exec(statement)).one()
 
 
-async def _view(session: AsyncSession, application: Application, qualification: Qualification) -> ApplicationView:
+async def _view(
+    session: AsyncSession, application: Application, qualification: Qualification, *, now: datetime
+) -> ApplicationView:
     progress = Progress(
         status=application.status,
         needs_practical=qualification.needs_practical,
@@ -364,7 +368,12 @@ async def _view(session: AsyncSession, application: Application, qualification: 
         submitted_at=application.submitted_at,
         exam_by=application.exam_by,
         stages=make_timeline(progress),
-        act=next_act(progress, last_booking=last, is_result_out=is_out),
+        act=next_act(
+            progress,
+            last_booking=last,
+            is_result_out=is_out,
+            is_used_up=await is_used_up(session, application, now=now),
+        ),
         part=part,
         bookings=bookings,
     )

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, func, select
 
 from exams.applications import get_own_application
+from exams.attempts import awaits_result, count_attempts
 from exams.errors import (
     AlreadyBooked,
     BookingOver,
@@ -37,11 +38,7 @@ from exams.models import (
     BookingStatus,
     ExamPart,
     ExamSession,
-    PracticalResult,
-    Score,
-    ScoreState,
     SessionStatus,
-    Sitting,
     TicketCounter,
 )
 from exams.tickets import ticket_number
@@ -58,8 +55,6 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 _LIVE = (BookingStatus.BOOKED, BookingStatus.CHECKED_IN)
-_USED = (BookingStatus.DONE, BookingStatus.NO_SHOW)
-_PUBLISHED = (ScoreState.RELEASED, ScoreState.VOID)
 
 
 async def book_seat(
@@ -190,15 +185,6 @@ async def check_may_sit(session: AsyncSession, *, application: Application, part
         raise NoAttemptLeft(resits=resits)
 
 
-async def count_attempts(session: AsyncSession, *, application: Application, part: ExamPart) -> int:
-    """Sittings used up: sat, or missed without cancelling."""
-    statement = select(func.count()).where(
-        Booking.application_id == application.id, Booking.part == part, col(Booking.status).in_(_USED)
-    )
-    used = (await session.exec(statement)).one()
-    return max(used, application.theory_attempts) if part is ExamPart.THEORY else used
-
-
 async def next_ticket_no(session: AsyncSession, exam_session: ExamSession) -> str:
     """The next ticket number of the session's site in the month of the exam."""
     day = china_date(exam_session.starts_at)
@@ -270,24 +256,6 @@ async def _check_theory(session: AsyncSession, application: Application, *, on: 
     months = await get_number(session, "so.part.valid_months", on=on)
     if add_months(application.theory_passed_on, months) < on:
         raise PartExpired(months=months)
-
-
-async def awaits_result(session: AsyncSession, application_id: UUID, part: ExamPart) -> bool:
-    """Whether a sitting of this part has no published result yet."""
-    done = select(Booking.id).where(
-        Booking.application_id == application_id, Booking.part == part, Booking.status == BookingStatus.DONE
-    )
-    if part is ExamPart.THEORY:
-        published = (
-            select(Score.id)
-            .join(Sitting, col(Sitting.id) == Score.sitting_id)
-            .where(Sitting.booking_id == Booking.id, col(Score.state).in_(_PUBLISHED))
-        )
-    else:
-        published = select(PracticalResult.id).where(
-            PracticalResult.booking_id == Booking.id, col(PracticalResult.state).in_(_PUBLISHED)
-        )
-    return (await session.exec(done.where(~published.exists()))).first() is not None
 
 
 async def _check_free_time(

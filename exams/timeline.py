@@ -110,8 +110,12 @@ def part_in_turn(progress: Progress) -> ExamPart | None:
     return None
 
 
-def next_act(progress: Progress, *, last_booking: BookingStatus | None, is_result_out: bool) -> NextAct:
+def next_act(
+    progress: Progress, *, last_booking: BookingStatus | None, is_result_out: bool, is_used_up: bool = False
+) -> NextAct:
     """What comes next. `last_booking` is that of the part in turn, newest first."""
+    if is_used_up:
+        return NextAct.APPLY_AGAIN
     if progress.status is not ApplicationStatus.ACCEPTED:
         return _ACT_OF[progress.status]
     part = part_in_turn(progress)

@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from exams.applications import start_application
 from exams.errors import (
     AlreadyBooked,
     BookingOver,
@@ -164,6 +165,15 @@ async def test_after_a_miss_one_resit_is_left(session: AsyncSession, vault: Vaul
         await session.flush()
     with pytest.raises(NoAttemptLeft, match="补考 1 次"):
         await book(session, held[2], application, now)
+    again = await start_application(
+        session,
+        person_id=application.person_id,
+        qualification_code="SO_1_2",
+        has_valid_certificate=False,
+        now=now,
+    )
+    assert application.status is ApplicationStatus.FAILED
+    assert again.id != application.id
 
 
 async def test_the_next_try_waits_for_the_last_result(session: AsyncSession, vault: Vault, now: datetime) -> None:

@@ -195,7 +195,7 @@ class ApplicationController(Controller):
         application_id: FromPath[UUID],
     ) -> Template | Redirect:
         """Hand it in."""
-        view = await get_application_view(session, application_id=application_id, person_id=viewer.person_id)
+        view = await get_application_view(session, application_id=application_id, person_id=viewer.person_id, now=now)
         holds = await holds_valid_certificate(
             session, person_id=viewer.person_id, code=view.qualification_code, now=now
         )
@@ -285,7 +285,7 @@ async def _overview(
     application_id: UUID,
     error: AnpeiError | None = None,
 ) -> Template:
-    view = await get_application_view(session, application_id=application_id, person_id=viewer.person_id)
+    view = await get_application_view(session, application_id=application_id, person_id=viewer.person_id, now=now)
     steps = _steps(view, await _findings(session, viewer, now, view)) if view.is_editable else []
     next_step = next((step.key for step in steps if not step.is_done), "check")
     context = {"application": view, "steps": steps, "next_step": next_step, "error": error, "now": now}
@@ -302,7 +302,7 @@ async def _step(
     error: AnpeiError | None = None,
     typed: BackgroundForm | HealthForm | None = None,
 ) -> Template | Redirect:
-    view = await get_application_view(session, application_id=application_id, person_id=viewer.person_id)
+    view = await get_application_view(session, application_id=application_id, person_id=viewer.person_id, now=now)
     if not view.is_editable and error is None:
         return Redirect(f"/exams/applications/{application_id}")
     findings = await _findings(session, viewer, now, view)
@@ -334,7 +334,7 @@ def _kept(view: ApplicationView) -> BackgroundForm:
 async def _onwards(
     session: AsyncSession, viewer: Viewer, now: datetime, application_id: UUID, *, after: str
 ) -> Redirect:
-    view = await get_application_view(session, application_id=application_id, person_id=viewer.person_id)
+    view = await get_application_view(session, application_id=application_id, person_id=viewer.person_id, now=now)
     keys = [step.key for step in _steps(view, await _findings(session, viewer, now, view))]
     following = keys[min(keys.index(after) + 1, len(keys) - 1)] if after in keys else keys[-1]
     return Redirect(f"/exams/applications/{application_id}/{following}")

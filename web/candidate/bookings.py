@@ -214,7 +214,7 @@ async def _choose_page(
     moving: Ticket | None = None,
     error: AnpeiError | None = None,
 ) -> Template:
-    view = await get_application_view(session, application_id=application_id, person_id=viewer.person_id)
+    view = await get_application_view(session, application_id=application_id, person_id=viewer.person_id, now=now)
     application = await get_own_application(session, application_id=application_id, person_id=viewer.person_id)
     part = moving.part if moving else view.part or ExamPart.THEORY
     hindrance: AnpeiError | None = None

@@ -12,6 +12,7 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.applications import find_open_application, list_findings, start_application
+from exams.attempts import is_used_up
 from exams.health import items_for
 from exams.models import Qualification
 from exams.plans import list_plans
@@ -38,7 +39,7 @@ class ExamsController(Controller):
         now: NamedDependency[datetime],
     ) -> Template:
         """My applications, newest first."""
-        applications = await list_own_applications(session, viewer.person_id)
+        applications = await list_own_applications(session, viewer.person_id, now=now)
         return Template("candidate/exams.html", context={"applications": applications, "now": now})
 
     @get("/qualifications")
@@ -107,6 +108,8 @@ async def _conditions_page(
     if visitor is not None:
         holds = await holds_valid_certificate(session, person_id=visitor.person_id, code=qualification.code, now=now)
         mine = await find_open_application(session, person_id=visitor.person_id, code=qualification.code)
+        if mine is not None and await is_used_up(session, mine, now=now):
+            mine = None
         findings = await list_findings(
             session, person_id=visitor.person_id, qualification=qualification, application=None,
             has_valid_certificate=holds, now=now,
