@@ -148,7 +148,10 @@ class Board:
 
 @dataclass(frozen=True)
 class Happening:
-    """One line of what happened at a seat: an act of the site or of the candidate, never a verdict."""
+    """One line of what happened at a seat: an act of the site or of the candidate, never a verdict.
+
+    `actor_name` is empty for the candidate's own acts and for those of the system.
+    """
 
     kind: str
     actor_name: str
@@ -199,14 +202,20 @@ async def get_seat(
 async def list_happenings(session: AsyncSession, *, booking_id: UUID) -> list[Happening]:
     """What is on record for a seat, the newest first. Look the seat up as the site's own before."""
     events = (
-        select(SittingEvent, Person.name)
+        select(SittingEvent, Person.name, Sitting.person_id)
         .join(Sitting, col(Sitting.id) == SittingEvent.sitting_id)
         .join(Person, col(Person.id) == SittingEvent.actor_id, isouter=True)
         .where(Sitting.booking_id == booking_id)
     )
     found = [
-        Happening(event.kind, name or "", event.reason, event.detail.get("minutes"), event.at)
-        for event, name in (await session.exec(events)).all()
+        Happening(
+            event.kind,
+            name if name and event.actor_id != candidate_id else "",
+            event.reason,
+            event.detail.get("minutes"),
+            event.at,
+        )
+        for event, name, candidate_id in (await session.exec(events)).all()
     ]
     entries = (
         select(AuditEntry, Person.name)

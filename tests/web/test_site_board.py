@@ -113,6 +113,7 @@ async def test_release_extension_and_incident_stand_in_the_seat_history(
     page = (await client.get(seat)).text
     for words in ("键盘失灵", "换机耽误", "09:10 更换 1 号机", "放行换机", "情况记录", "已放行"):
         assert words in page
+    assert desk.candidate.person.name not in page
     sitting = await session.get_one(Sitting, sitting_id, populate_existing=True)
     assert sitting.device_token_hash is None
     assert sitting.deadline - sitting.started_at == timedelta(minutes=125)
