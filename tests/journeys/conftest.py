@@ -256,6 +256,7 @@ def sign_in(page: Page, login: str, password: str) -> None:
 
 def inspect(page: Page, name: str) -> None:
     """Axe finds nothing, nothing sticks out sideways; keeps a picture where ANPEI_SCREENSHOTS names a folder."""
+    page.wait_for_load_state()  # a page without its last style sheet would be judged wrongly
     if SHOTS:
         width = (page.viewport_size or PHONE)["width"]
         Path(SHOTS).mkdir(parents=True, exist_ok=True)
