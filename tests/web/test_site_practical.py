@@ -52,6 +52,7 @@ async def test_a_practical_result_from_sheet_to_release(
     assert "第二考评员 冯考评" in (await client.get(sheet)).text
 
     await switch(client, reviewer)
+    assert "/authority/practical" in (await client.get("/authority")).text
     assert "公布 1 人" in (await client.get("/authority/practical")).text
     await client.submit(f"/authority/practical/{desk.exam_session.id}/release")
     application = await session.get_one(Application, desk.booking.application_id, populate_existing=True)

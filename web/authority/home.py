@@ -14,7 +14,7 @@ from sqlmodel import col, func
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from certificates.models import CertificateRequest, CertificateRequestStatus
-from exams.models import Application, ApplicationStatus, Score, ScoreState
+from exams.models import Application, ApplicationStatus, PracticalResult, Score, ScoreState
 from question_bank.listing import count_waiting, list_to_review
 from training.accounts import Viewer
 from training.calendar import china_date
@@ -104,6 +104,11 @@ async def _list_tasks(session: AsyncSession, viewer: Viewer, *, now: datetime) -
         waiting, late = await _count(session, is_open, due=col(Score.release_by), today=today)
         hint = N_("核对后公布，考生才能看到成绩")
         tasks.append(Task(N_("待公布的成绩"), hint, "report-analytics", "/authority/scores", waiting, late))
+        has_second = col(PracticalResult.second_assessor_id).is_not(None)
+        is_signed = has_second & (col(PracticalResult.state) == ScoreState.PROVISIONAL)
+        waiting, _ = await _count(session, is_signed)
+        hint = N_("只公布两名考评员一致签名的成绩。公布后考生立即可见。")
+        tasks.append(Task(N_("公布实操成绩"), hint, "tool", "/authority/practical", waiting))
     return tasks
 
 
