@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
 from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams import check_in
 from exams.board import mark_no_shows
@@ -29,14 +33,13 @@ from exams.identity.consent import text_hash
 from exams.models import Booking, BookingStatus, CheckMethod, CheckVerdict, ExamSession, IdentityCheck, SessionStatus
 from exams.seating import cancel_booking
 from tests.makers.check_in import NO_FACE, OTHER, SAME, UNSURE, Desk, make_desk
+from tests.makers.databases import copied_database
 from training.audit import list_entries
 from training.errors import NotFound
 from training.models import Consent, StoredFile
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from sqlmodel.ext.asyncio.session import AsyncSession
 
     from exams.identity.scores import MatchScores
     from training.vault import Vault
@@ -317,3 +320,20 @@ async def test_the_picture_of_the_desk_is_kept_nowhere(
     await agree(session, desk, now)
     await compare(session, desk, UNSURE, now)
     assert len((await session.exec(select(StoredFile))).all()) == before
+
+
+async def test_two_desks_at_once_check_a_candidate_in_once(database_url: str, vault: Vault, now: datetime) -> None:
+    async with copied_database(database_url) as url:
+        engine = create_async_engine(url, poolclass=NullPool)
+        sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+        async with sessions() as making, making.begin():
+            desk = await make_desk(making, vault, now=now)
+
+        async def one_desk() -> CheckVerdict:
+            async with sessions() as session, session.begin():
+                return await decide(session, desk, now)
+
+        assert set(await asyncio.gather(*(one_desk() for _ in range(8)))) == {CheckVerdict.ACCEPT}
+        async with sessions() as reading:
+            assert len(await checks_of(reading, desk)) == 1
+        await engine.dispose()
