@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from exams.answers import list_events
+from exams.answers import DeviceTaken, SittingEnded, list_events
 from exams.marking import last_choices
 from exams.models import (
     Application,
@@ -28,6 +28,7 @@ from exams.models import (
     SittingStatus,
 )
 from exams.papers import LETTERS, paper_items
+from exams.sittings import Device, holds_sitting
 from exams.timing import earliest_leave, is_over, seconds_left
 from question_bank.models import ItemType
 from question_bank.queries import get_blueprint_version, list_revisions
@@ -167,9 +168,21 @@ async def get_own_sitting(session: AsyncSession, *, sitting_id: UUID, person_id:
     return sitting
 
 
-async def get_answer_sheet(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime) -> AnswerSheet:
-    """The paper in the candidate's own order, with the saved answers and the last sequence number."""
+async def get_answer_sheet(
+    session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime, device: Device | None = None
+) -> AnswerSheet:
+    """The paper in the candidate's own order, with the saved answers and the last sequence number.
+
+    With a `device`, only for the one that holds the open sitting, so that nobody reads along
+    elsewhere, and of a certificate exam not after the end: `DeviceTaken`, `SittingEnded`.
+    """
     sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=person_id)
+    if device is not None:
+        has_ended = sitting.status is not SittingStatus.OPEN or is_over(sitting.deadline, now=now)
+        if has_ended and sitting.booking_id is not None:
+            raise SittingEnded
+        if not has_ended and not holds_sitting(sitting, device):
+            raise DeviceTaken
     blueprint = await get_blueprint_version(session, sitting.blueprint_id)
     state = await _state_of(session, sitting, now=now)
     events = await list_events(session, sitting_id)

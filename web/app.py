@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.config.csrf import CSRFConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -54,7 +54,7 @@ def create_app(
     def provide_services() -> Services:
         return services
 
-    handlers: list[ControllerRouterHandler] = [
+    pages: list[ControllerRouterHandler] = [
         *web.public.routes.HANDLERS,
         *web.learner.routes.HANDLERS,
         *web.candidate.routes.HANDLERS,
@@ -62,6 +62,10 @@ def create_app(
         *web.centre.routes.HANDLERS,
         *web.site.routes.HANDLERS,
         *web.authority.routes.HANDLERS,
+    ]
+    # The schema documents the calls for programs, not the pages.
+    handlers: list[ControllerRouterHandler] = [
+        Router("/", route_handlers=pages, include_in_schema=False),
         *web.api.routes.HANDLERS,
     ]
     app = Litestar(

@@ -178,6 +178,15 @@ async def test_a_second_sign_in_must_be_released_by_the_site(caller: Caller) -> 
     refused = await other.start(booking_id=mine[0]["booking_id"])
     assert refused.status_code == 409
     assert refused.json()["error"] == "OnAnotherDevice"
+    other.sitting = caller.sitting
+    assert (await other.get("/paper")).status_code == 409
+    assert (await caller.get("/paper")).status_code == 200
+
+
+async def test_the_paper_of_a_certificate_exam_is_not_shown_after_the_end(caller: Caller, clock: FixedClock) -> None:
+    clock.advance(minutes=31)
+    await caller.hand_in()
+    assert (await caller.get("/paper")).status_code == 409
 
 
 async def test_an_enterprise_exam_moves_to_the_second_device(

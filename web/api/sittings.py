@@ -116,13 +116,22 @@ class ApiSittingController(Controller):
     @get("/sittings/{sitting_id:uuid}/paper", summary="The paper with what is saved")
     async def show_paper(
         self,
+        request: Request,  # type: ignore[type-arg]
         session: NamedDependency[AsyncSession],
         viewer: NamedDependency[Viewer],
+        services: NamedDependency[Services],
         now: NamedDependency[datetime],
         sitting_id: FromPath[UUID],
     ) -> PaperOut:
-        """Give the questions in this candidate's order, without keys, with the saved answers."""
-        return paper_out(await get_answer_sheet(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now))
+        """Give the questions in this candidate's order, without keys, with the saved answers.
+
+        Only to the device that holds the sitting (409 elsewhere); a certificate exam's not after the end.
+        """
+        sheet = await get_answer_sheet(
+            session, sitting_id=sitting_id, person_id=viewer.person_id, now=now,
+            device=_device(viewer, services, _token(request)),
+        )  # fmt: skip
+        return paper_out(sheet)
 
     @get("/sittings/{sitting_id:uuid}", summary="The state of a sitting")
     async def show_state(
