@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import qrcode
 
 from certificates.credential import qr_text
-from tests.journeys.conftest import inspect
-from tests.makers.certificates import make_issued
+from certificates.models import RevocationGround
+from certificates.register.captcha import captcha_answer
+from certificates.revocation import revoke_certificate
+from tests.journeys.conftest import inspect, sign_in
+from tests.makers.certificates import make_issued, make_office, make_passed, make_request
+from tests.makers.people import PASSWORD, make_employee, make_organisation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,3 +75,58 @@ def test_the_verify_page_takes_text(server: Server, phone: Page, desk: Page) -> 
     phone.get_by_role("button", name="核验", exact=True).click()
     phone.wait_for_selector('[data-outcome="ELSEWHERE"]')
     inspect(phone, "verify-elsewhere")
+
+
+def test_the_register_and_the_desks_look_finished(server: Server, phone: Page, desk: Page) -> None:
+    now = server.clock.now()
+
+    async def act(session: AsyncSession) -> Any:  # noqa: ANN401
+        office = await make_office(session, server.keys, now=now)
+        enterprise = await make_organisation(session, now=now)
+        who = await make_employee(session, server.vault, organisation=enterprise, now=now)
+        certificate = await make_issued(session, server.keys, now=now, who=who, office=office)
+        gone = await make_issued(session, server.keys, now=now, office=office)
+        await revoke_certificate(
+            session, certificate_id=gone.id, issuer_id=office.authority.id, actor_id=office.issuer.person.id,
+            ground=RevocationGround.FRAUD, reason="替考", with_ban=False, now=now,
+        )  # fmt: skip
+        asked = await make_request(session, server.keys, now=now)
+        passed = await make_passed(session, server.keys, now=now, who=who, code="SO_1_1")
+        return office, enterprise, who, certificate, asked, passed
+
+    office, enterprise, who, certificate, asked, passed = server.do(act)
+    for page in (phone, desk):
+        for path, name in (
+            ("/register", "register"),
+            ("/register/announcements", "announcements"),
+            ("/register/enterprises?q=演示", "enterprises"),
+            (f"/register/enterprises/{enterprise.uscc}", "enterprise"),
+        ):
+            page.goto(path)
+            inspect(page, name)
+        page.goto("/register")
+        captcha_id = page.locator('[name="captcha_id"]').get_attribute("value")
+        page.get_by_label("完整号码").fill(who.number)
+        page.get_by_label("姓名（全名）").fill(who.person.name)
+        page.get_by_label("验证码", exact=True).fill(captcha_answer(server.vault, UUID(captcha_id)))
+        page.get_by_role("button", name="查询").click()
+        page.wait_for_selector("text=低压电工作业")
+        inspect(page, "register-found")
+        sign_in(page, who.phone, PASSWORD)
+        for path, name in (
+            ("/certificates", "own-certificates"),
+            (f"/certificates/{certificate.id}", "own-certificate"),
+            (f"/certificates/requests/{passed.id}", "certificate-request"),
+        ):
+            page.goto(path)
+            inspect(page, name)
+        page.context.clear_cookies()
+        sign_in(page, office.issuer.phone, PASSWORD)
+        for path, name in (
+            ("/authority/certificates", "issuer-queue"),
+            (f"/authority/certificates/requests/{asked.id}", "issuer-request"),
+            ("/authority/certificates/issued", "issuer-issued"),
+            (f"/authority/certificates/{certificate.id}", "issuer-certificate"),
+        ):
+            page.goto(path)
+            inspect(page, name)
