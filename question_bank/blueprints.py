@@ -186,6 +186,9 @@ async def change_blueprint(
         code=code, version=current.version + 1, name=current.name, minutes=minutes, pass_score=pass_score,
         points_per_item=current.points_per_item, basis=current.basis, created_at=now,
     )  # fmt: skip
+    if same and pass_score == current.pass_score:  # a target is of these counts and this cut score
+        changed.equate_ability, changed.equate_score = current.equate_ability, current.equate_score
+        changed.equate_information = current.equate_information
     session.add(changed)
     await session.flush()
     session.add_all(

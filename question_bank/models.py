@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -94,6 +95,41 @@ class ItemRevision(SQLModel, table=True):
     review_note: str = Field(default="", max_length=500)
 
 
+class DifficultySource(StrEnum):
+    """Where a difficulty comes from; a later member outranks the earlier ones."""
+
+    PRIOR = "PRIOR"
+    REVIEWERS = "REVIEWERS"
+    CALIBRATED = "CALIBRATED"
+
+
+class ItemDifficulty(SQLModel, table=True):
+    """One estimate of a revision's difficulty in logits. Append-only: the last of the best source counts."""
+
+    __tablename__ = "item_difficulty"
+    __table_args__ = (CheckConstraint("se >= 0", name="error_is_not_negative"),)
+
+    revision_id: UUID = Field(foreign_key="item_revision.id", primary_key=True)
+    source: DifficultySource = Field(sa_type=one_of(DifficultySource), primary_key=True)
+    at: datetime = Field(sa_type=INSTANT, primary_key=True)
+    subject: str = Field(max_length=40, index=True, description="the item's, so that a bank's estimates count quickly")
+    b: Decimal = Field(max_digits=6, decimal_places=3)
+    se: Decimal = Field(max_digits=6, decimal_places=3, description="standard error of b")
+
+
+class ItemEnemy(SQLModel, table=True):
+    """Two items that must not meet on a paper, since one gives the other away."""
+
+    __tablename__ = "item_enemy"
+    __table_args__ = (CheckConstraint("first_id < second_id", name="enemies_stand_once"),)
+
+    first_id: UUID = Field(foreign_key="item.id", primary_key=True)
+    second_id: UUID = Field(foreign_key="item.id", primary_key=True)
+    subject: str = Field(max_length=40, index=True)
+    created_by: UUID = Field(foreign_key="person.id")
+    created_at: datetime = Field(sa_type=INSTANT)
+
+
 class ItemImport(SQLModel, table=True):
     """An uploaded item list between preview and confirmation."""
 
@@ -114,6 +150,7 @@ class Blueprint(SQLModel, table=True):
         UniqueConstraint("code", "version"),
         Index("blueprint_one_current", "code", unique=True, postgresql_where=text("is_current")),
         CheckConstraint("minutes > 0 AND pass_score > 0", name="blueprint_can_be_sat"),
+        CheckConstraint("num_nulls(equate_ability, equate_score, equate_information) IN (0, 3)", name="whole_target"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -126,6 +163,9 @@ class Blueprint(SQLModel, table=True):
     basis: str = Field(default="", max_length=300)
     is_current: bool = True
     created_at: datetime = Field(sa_type=INSTANT)
+    equate_ability: int | None = Field(default=None, description="1/1000 logit; None: papers meet the bank's own mean")
+    equate_score: int | None = Field(default=None, description="expected score there, 1/1000 item")
+    equate_information: int | None = Field(default=None, description="information there, 1/1000")
 
 
 class BlueprintCell(SQLModel, table=True):

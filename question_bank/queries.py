@@ -91,6 +91,15 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class EquatingTarget:
+    """What every paper is brought to: at an ability, an expected score in items and an information; thousandths."""
+
+    ability: int
+    score: int
+    information: int
+
+
+@dataclass(frozen=True, slots=True)
 class BlueprintView:
     """One version of a blueprint with its cells, by area and type."""
 
@@ -104,6 +113,7 @@ class BlueprintView:
     basis: str
     is_current: bool
     cells: tuple[Cell, ...] = field(repr=False)
+    target: EquatingTarget | None = None
 
     @property
     def total_items(self) -> int:
@@ -274,4 +284,11 @@ async def _view_of(session: AsyncSession, row: Blueprint) -> BlueprintView:
         basis=row.basis,
         is_current=row.is_current,
         cells=await list_cells(session, row.id),
+        target=_target_of(row),
     )
+
+
+def _target_of(row: Blueprint) -> EquatingTarget | None:
+    if row.equate_ability is None or row.equate_score is None or row.equate_information is None:
+        return None
+    return EquatingTarget(row.equate_ability, row.equate_score, row.equate_information)

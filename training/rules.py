@@ -33,6 +33,20 @@ async def get_rule(session: AsyncSession, code: str, *, on: date) -> Any:  # noq
     return values[0]
 
 
+async def get_rules(session: AsyncSession, codes: Sequence[str], *, on: date) -> dict[str, Any]:
+    """Several rules on a day in one query, by code. Raises `RuleMissing`."""
+    statement = select(Rule.code, Rule.value).where(
+        col(Rule.code).in_(codes),
+        Rule.effective_from <= on,
+        or_(col(Rule.effective_to).is_(None), col(Rule.effective_to) > on),
+    )
+    found = dict((await session.exec(statement)).all())
+    for code in codes:
+        if code not in found:
+            raise RuleMissing(code)
+    return found
+
+
 async def get_number(session: AsyncSession, code: str, *, on: date) -> int:
     """A whole-number rule on a day."""
     return int(await get_rule(session, code, on=on))

@@ -60,7 +60,14 @@ def upgrade() -> None:
         sa.Column("basis", sqlmodel.sql.sqltypes.AutoString(length=300), nullable=False),
         sa.Column("is_current", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("equate_ability", sa.Integer(), nullable=True),
+        sa.Column("equate_score", sa.Integer(), nullable=True),
+        sa.Column("equate_information", sa.Integer(), nullable=True),
         sa.CheckConstraint("minutes > 0 AND pass_score > 0", name=op.f("ck_blueprint_blueprint_can_be_sat")),
+        sa.CheckConstraint(
+            "num_nulls(equate_ability, equate_score, equate_information) IN (0, 3)",
+            name=op.f("ck_blueprint_whole_target"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_blueprint")),
         sa.UniqueConstraint("code", "version", name=op.f("uq_blueprint_code_version")),
     )
@@ -817,6 +824,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_invitation_account_id"), "invitation", ["account_id"], unique=False)
     op.create_table(
+        "item_enemy",
+        sa.Column("first_id", sa.Uuid(), nullable=False),
+        sa.Column("second_id", sa.Uuid(), nullable=False),
+        sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
+        sa.Column("created_by", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("first_id < second_id", name=op.f("ck_item_enemy_enemies_stand_once")),
+        sa.ForeignKeyConstraint(["created_by"], ["person.id"], name=op.f("fk_item_enemy_created_by")),
+        sa.ForeignKeyConstraint(["first_id"], ["item.id"], name=op.f("fk_item_enemy_first_id")),
+        sa.ForeignKeyConstraint(["second_id"], ["item.id"], name=op.f("fk_item_enemy_second_id")),
+        sa.PrimaryKeyConstraint("first_id", "second_id", name=op.f("pk_item_enemy")),
+    )
+    op.create_index(op.f("ix_item_enemy_subject"), "item_enemy", ["subject"], unique=False)
+    op.create_table(
         "item_revision",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("item_id", sa.Uuid(), nullable=False),
@@ -960,6 +981,31 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["recorded_by"], ["person.id"], name=op.f("fk_attendance_recorded_by")),
         sa.PrimaryKeyConstraint("lesson_id", "enrolment_id", name=op.f("pk_attendance")),
     )
+    op.create_table(
+        "item_difficulty",
+        sa.Column("revision_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "source",
+            sa.Enum(
+                "PRIOR",
+                "REVIEWERS",
+                "CALIBRATED",
+                name="difficultysource_is_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
+        sa.Column("b", sa.Numeric(precision=6, scale=3), nullable=False),
+        sa.Column("se", sa.Numeric(precision=6, scale=3), nullable=False),
+        sa.CheckConstraint("se >= 0", name=op.f("ck_item_difficulty_error_is_not_negative")),
+        sa.ForeignKeyConstraint(["revision_id"], ["item_revision.id"], name=op.f("fk_item_difficulty_revision_id")),
+        sa.PrimaryKeyConstraint("revision_id", "source", "at", name=op.f("pk_item_difficulty")),
+    )
+    op.create_index(op.f("ix_item_difficulty_subject"), "item_difficulty", ["subject"], unique=False)
     op.create_table(
         "learning",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -1,0 +1,189 @@
+"""How hard the items of a bank are, how sure that is, and which of them must not meet on a paper."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from question_bank.models import (
+    DifficultySource,
+    Item,
+    ItemDifficulty,
+    ItemEnemy,
+    ItemLevel,
+    ItemRevision,
+    ItemType,
+    RevisionStatus,
+)
+from training import audit
+from training.errors import NotFound
+from training.rules import get_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from question_bank.queries import Pool, PoolItem
+
+_PRIOR_RULES = ("bank.prior.level", "bank.prior.type", "bank.prior.se")
+_KEPT = 64
+_THOUSAND = 1000
+_SOURCES = list(DifficultySource)
+
+
+@dataclass(frozen=True, slots=True)
+class Difficulty:
+    """Difficulty and standard error in whole thousandths of a logit, so that papers never hang on a rounding."""
+
+    b: int
+    se: int
+    source: DifficultySource = DifficultySource.CALIBRATED
+
+
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """The rules `bank.prior.*`: what is thought of an item before anyone has answered it."""
+
+    level: Mapping[str, int]
+    type: Mapping[str, int]
+    se: int
+
+    def of(self, level: ItemLevel, kind: ItemType) -> Difficulty:
+        """The difficulty of an item of which nothing but level and type is known."""
+        return Difficulty(self.level[level] + self.type[kind], self.se, DifficultySource.PRIOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """Difficulties in the order of a pool's items, and the pairs of its revisions that are enemies.
+
+    `digest` is SHA-256 (hex) over all of it: with the pool's, what a paper was equated by.
+    """
+
+    difficulties: tuple[Difficulty, ...]
+    enemies: tuple[tuple[UUID, UUID], ...]
+    digest: str
+
+
+_ratings: dict[tuple[Any, ...], Ratings] = {}
+
+
+async def load_priors(session: AsyncSession, *, on: date) -> Priors:
+    """The priors in force on a day."""
+    rules = await get_rules(session, _PRIOR_RULES, on=on)
+    return Priors(*(rules[code] for code in _PRIOR_RULES))
+
+
+async def load_ratings(session: AsyncSession, pool: Pool, *, on: date) -> Ratings:
+    """What is known of a pool's items on a day; the prior where nothing is.
+
+    Kept in the process like the pool itself. Estimates are only ever added, so their number
+    tells whether any is new.
+    """
+    priors = await load_priors(session, on=on)
+    version = await _version(session, pool.subject)
+    key = (pool.digest, *version, tuple(priors.level.items()), tuple(priors.type.items()), priors.se)
+    known = _ratings.get(key)
+    if known is not None:
+        return known
+    ratings = make_ratings(pool.items, await _read_difficulties(session, pool.subject), priors,
+                           await _read_enemies(session, pool.subject))  # fmt: skip
+    while len(_ratings) >= _KEPT:
+        _ratings.pop(next(iter(_ratings)))
+    _ratings[key] = ratings
+    return ratings
+
+
+def make_ratings(
+    items: tuple[PoolItem, ...],
+    known: Mapping[UUID, Difficulty],
+    priors: Priors,
+    enemies: tuple[tuple[UUID, UUID], ...] = (),
+) -> Ratings:
+    """The ratings of a pool from the estimates that there are."""
+    difficulties = tuple(known.get(item.revision_id) or priors.of(item.level, item.type) for item in items)
+    ordered = tuple(sorted((min(pair), max(pair)) for pair in enemies))
+    digest = hashlib.sha256()
+    for item, difficulty in zip(items, difficulties, strict=True):
+        digest.update(item.revision_id.bytes + b"%d,%d;" % (difficulty.b, difficulty.se))
+    for first, second in ordered:
+        digest.update(first.bytes + second.bytes)
+    return Ratings(difficulties, ordered, digest.hexdigest())
+
+
+async def _version(session: AsyncSession, subject: str) -> tuple[int, int, int]:
+    estimates = select(func.count()).where(ItemDifficulty.subject == subject).scalar_subquery()
+    pair = func.hash_record_extended(func.row(ItemEnemy.first_id, ItemEnemy.second_id), 0)
+    statement = select(estimates, func.count(), func.bit_xor(pair)).where(ItemEnemy.subject == subject)
+    count, enemies, mixed = (await session.exec(statement)).one()
+    return count, enemies, mixed or 0
+
+
+async def _read_difficulties(session: AsyncSession, subject: str) -> dict[UUID, Difficulty]:
+    rows = (await session.exec(select(ItemDifficulty).where(ItemDifficulty.subject == subject))).all()
+    ordered = sorted(rows, key=lambda row: (_SOURCES.index(row.source), row.at))
+    return {row.revision_id: Difficulty(_thousandths(row.b), _thousandths(row.se), row.source) for row in ordered}
+
+
+async def _read_enemies(session: AsyncSession, subject: str) -> tuple[tuple[UUID, UUID], ...]:
+    """Pairs of published revisions; an item's enemies outlive its revisions."""
+    pairs = (await session.exec(select(ItemEnemy).where(ItemEnemy.subject == subject))).all()
+    statement = (
+        select(ItemRevision.item_id, ItemRevision.id)
+        .join(Item, col(Item.id) == ItemRevision.item_id)
+        .where(Item.subject == subject, ItemRevision.status == RevisionStatus.PUBLISHED)
+    )
+    published = dict((await session.exec(statement)).all()) if pairs else {}
+    return tuple(
+        (published[pair.first_id], published[pair.second_id])
+        for pair in pairs
+        if pair.first_id in published and pair.second_id in published
+    )
+
+
+def _thousandths(number: Decimal) -> int:
+    return int(number * _THOUSAND)
+
+
+async def record_difficulties(
+    session: AsyncSession, *, subject: str, estimates: Mapping[UUID, Difficulty], now: datetime
+) -> None:
+    """Add estimates by revision; those of the better source, and then the later, count from now on."""
+    session.add_all(
+        ItemDifficulty(
+            revision_id=revision_id, source=estimate.source, at=now, subject=subject,
+            b=Decimal(estimate.b) / _THOUSAND, se=Decimal(estimate.se) / _THOUSAND,
+        )
+        for revision_id, estimate in estimates.items()
+    )  # fmt: skip
+    await session.flush()
+
+
+async def set_enemies(
+    session: AsyncSession, *, item_id: UUID, other_id: UUID, are_enemies: bool, actor_id: UUID, now: datetime
+) -> None:
+    """Say that two items of a subject must never meet on a paper, or that they may. Raises `NotFound`."""
+    first, second = sorted((item_id, other_id))
+    items = (await session.exec(select(Item).where(col(Item.id).in_((first, second))).with_for_update())).all()
+    if len({item.id for item in items}) != 2 or len({item.subject for item in items}) != 1:  # noqa: PLR2004 - a pair
+        raise NotFound
+    known = await session.get(ItemEnemy, (first, second))
+    if (known is not None) == are_enemies:
+        return
+    if known is not None:
+        await session.delete(known)
+    else:
+        session.add(
+            ItemEnemy(first_id=first, second_id=second, subject=items[0].subject, created_by=actor_id, created_at=now)
+        )
+    audit.record(session, action="item.enemies_set", target=("item", first), actor_id=actor_id, now=now,
+                 other=str(second), are_enemies=are_enemies)  # fmt: skip
+    await session.flush()
