@@ -14,7 +14,7 @@ from training.progress import Place, Sign, VideoSign, open_lesson, take_pulse
 from training.quizzes import order_of, quiz_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from uuid import UUID
 
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -31,15 +31,22 @@ def shown_letters(question: Question, seed: str, key: str) -> list[str]:
     return [names[order.index(letter)] for letter in key]
 
 
-async def read_lessons(session: AsyncSession, learning: Learning, *, sign_in_id: UUID, clock: FixedClock) -> None:
+async def read_lessons(
+    session: AsyncSession,
+    learning: Learning,
+    *,
+    sign_in_id: UUID,
+    clock: FixedClock,
+    modules: Container[int] = range(1, 100),
+) -> None:
     """Open every lesson, read it for as long as it takes and answer its questions."""
     statement = (
-        select(LessonBlock)
+        select(LessonBlock, CourseModule.number)
         .join(CourseModule, col(CourseModule.id) == LessonBlock.module_id)
         .where(CourseModule.course_version_id == learning.course_version_id)
         .order_by(col(CourseModule.number), col(LessonBlock.number))
     )
-    blocks = (await session.exec(statement)).all()
+    blocks = [block for block, module in (await session.exec(statement)).all() if module in modules]
     who = {"learning_id": learning.id, "person_id": learning.person_id}
     for place in dict.fromkeys(Place(block.module_id, block.lesson_number) for block in blocks):
         await open_lesson(session, **who, sign_in_id=sign_in_id, place=place, now=clock.now())
@@ -57,10 +64,14 @@ async def read_lessons(session: AsyncSession, learning: Learning, *, sign_in_id:
                 await answer_question(session, **who, block_id=block.id, shown=shown, now=clock.now())
 
 
-async def pass_quizzes(session: AsyncSession, learning: Learning, *, clock: FixedClock) -> None:
+async def pass_quizzes(
+    session: AsyncSession, learning: Learning, *, clock: FixedClock, modules: Container[int] = range(1, 100)
+) -> None:
     """Hand in every quiz with the right answers."""
     statement = select(CourseModule).where(CourseModule.course_version_id == learning.course_version_id)
     for module in (await session.exec(statement.order_by(col(CourseModule.number)))).all():
+        if module.number not in modules:
+            continue
         seed = attempt_seed(learning.id, module.id, 1)
         questions = [Question.from_body(body) for body in module.quiz]
         ticked = {
