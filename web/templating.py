@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +13,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from litestar.plugins.jinja import JinjaTemplateEngine
 from markupsafe import Markup
 
-from training.calendar import CHINA
+from training.calendar import CHINA, china_date
 from training.masking import mask_name
 from web.i18n.catalogue import ENGLISH, gettext, language, sentence
 from web.labels import choices, label
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import date
     from decimal import Decimal
 
 HERE = Path(__file__).parent
@@ -47,9 +48,11 @@ def static_url(path: str) -> str:
 
 
 def day(value: date | None) -> str:
-    """2026年11月21日, or 21 Nov 2026."""
+    """2026年11月21日, or 21 Nov 2026; of an instant, the day that it is in China."""
     if value is None:
         return "—"
+    if isinstance(value, datetime):
+        value = china_date(value)
     if language.get() == ENGLISH:
         return f"{value.day} {value:%b %Y}"
     return f"{value.year}年{value.month}月{value.day}日"
