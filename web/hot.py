@@ -22,6 +22,7 @@ from web.answer_writer import Busy, GroupWriter
 from web.api.answers import BadBody, read_acts, refused_reply, saved_reply
 from web.app import create_app
 from web.auth import LANGUAGE_COOKIE
+from web.certificate_pages import CertificatePages
 from web.i18n.catalogue import LANGUAGES, language
 from web.observing import HEADERS, REQUESTS, SECONDS
 from web.settings import libpq_url
@@ -152,4 +153,4 @@ def make_asgi(services: Services) -> ASGIApp:
             await services.matcher.aclose()
 
     app = create_app(services, on_startup=[start_writer], on_shutdown=[stop_writer])
-    return wrap(app, writer, services)
+    return CertificatePages(wrap(app, writer, services), services)

@@ -47,7 +47,7 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 _KEYS_IN_PATH = re.compile(
-    r"(?<=/attend/)[^/]+/[^/]+|[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/c/)[^/]+|(?<=/invitations/)[^/]+|(?<=/t/)[^/]+"
+    r"(?<=/attend/)[^/]+/[^/]+|[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/[cC]/)[^/]+|(?<=/certificates/)[A-Za-z2-7]{26}|(?<=/enterprises/)[^/]+|(?<=/invitations/)[^/]+|(?<=/t/)[^/]+"
 )
 log = structlog.get_logger()
 
