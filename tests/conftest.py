@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker, create_async_engine
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from litestar import Litestar
+
+# A busy machine is no failure of the rule under test.
+hypothesis.settings.register_profile("anpei", deadline=None)
+hypothesis.settings.load_profile("anpei")
 
 _DSN = "ANPEI_TEST_DSN"
 _cluster: list[tuple[postgres.Cluster, Path]] = []
