@@ -354,7 +354,7 @@ class Sitting(SQLModel, table=True):
     submitted_at: datetime | None = Field(default=None, sa_type=INSTANT)
     item_count: int = Field(description="the length of `paper`, for the hot path")
     device_number: int = Field(default=1, description="counts the devices that this sitting was opened on")
-    device_sign_in_id: UUID | None = Field(default=None, description="the sign-in to which the device's token was given")
+    device_sign_in_id: UUID | None = Field(default=None, description="the sign-in that was given the token")
     device_token_hash: bytes | None = Field(default=None, description="the one browser that may answer")
     device_released_at: datetime | None = Field(default=None, sa_type=INSTANT)
 
@@ -418,6 +418,7 @@ class Score(SQLModel, table=True):
     released_at: datetime | None = Field(default=None, sa_type=INSTANT)
     released_by: UUID | None = Field(default=None, foreign_key="person.id")
     release_by: date | None = Field(default=None, description="so.score.release_wd working days")
+    withheld_reason: str = Field(default="", max_length=500, description="told to the candidate while WITHHELD")
 
 
 class PracticalResult(SQLModel, table=True):

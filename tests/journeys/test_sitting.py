@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from playwright.sync_api import expect
 
@@ -12,8 +13,6 @@ from tests.makers.people import PASSWORD
 from tests.makers.sittings import make_exam, right_choices
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from playwright.sync_api import Browser, Page
 
     from tests.journeys.conftest import Server
@@ -36,7 +35,7 @@ def begin(server: Server, page: Page) -> tuple[str, list[str], UUID, str]:
     page.get_by_role("button", name="信息无误，开始考试").click()
     page.wait_for_url(lambda url: url.count("/") == 4 and "start" not in url)
     path = page.url.removeprefix(server.url)
-    sitting_id = path.rpartition("/")[2]
+    sitting_id = UUID(path.rpartition("/")[2])
     choices = server.do(lambda session: right_choices(session, sitting_id))
     assert exam_id
     return path, choices, known.person.id, known.phone
@@ -88,7 +87,7 @@ def test_the_network_is_cut_twice_and_the_page_reloaded_and_every_answer_counts(
     phone.get_by_role("button", name="确认交卷").click()
     phone.wait_for_url("**/result")
     inspect(phone, "sitting-result")
-    sitting_id = path.rpartition("/")[2]
+    sitting_id = UUID(path.rpartition("/")[2])
     result = server.do(lambda session: get_result(session, sitting_id=sitting_id, person_id=person_id))
     assert result.points == 98
     assert result.passed

@@ -143,11 +143,13 @@ class SittingController(Controller):
         if not holds_sitting(sitting, device):
             return Template("learner/sitting_elsewhere.html", context={"state": state, "error": None})
         entry = await resume_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, device=device, now=now)
-        return await self._paper(session, viewer, entry, now)
+        return await self._paper(session, viewer, device, entry, now)
 
     @staticmethod
-    async def _paper(session: AsyncSession, viewer: Viewer, entry: Entry, now: datetime) -> Template:
-        sheet = await get_answer_sheet(session, sitting_id=entry.sitting_id, person_id=viewer.person_id, now=now)
+    async def _paper(session: AsyncSession, viewer: Viewer, device: Device, entry: Entry, now: datetime) -> Template:
+        sheet = await get_answer_sheet(
+            session, sitting_id=entry.sitting_id, person_id=viewer.person_id, now=now, device=device
+        )
         context = {"sheet": sheet, "entry": entry, "leave_in": max(int((sheet.leave_at - now).total_seconds()), 0)}
         return _no_store(Template("learner/sitting.html", context=context))
 
