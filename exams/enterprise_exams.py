@@ -16,7 +16,7 @@ from exams.papers import draw_paper
 from question_bank.queries import get_blueprint, load_pool
 from training import audit
 from training.errors import N_, BadInput, NotFound
-from training.models import Employment, Person
+from training.models import Employment, Organisation, Person
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,10 @@ class CandidateLine:
 async def create_exam(
     session: AsyncSession, *, organisation_id: UUID, new: NewExam, actor_id: UUID, now: datetime
 ) -> EnterpriseExam:
-    """Set an exam. Refused with the cell that is short when the bank cannot fill a paper."""
+    """Set an exam. Refused with the cell that is short when the bank cannot fill a paper.
+
+    The same exam set again, with its title and times, is the one that stands.
+    """
     title = new.title.strip()
     if not title or len(title) > 200:  # noqa: PLR2004 - the column's length
         raise BadTitle(field="title")
@@ -106,6 +109,9 @@ async def create_exam(
         raise BadAttempts(most=_MOST_ATTEMPTS, field="attempts_allowed")
     blueprint = await get_blueprint(session, new.blueprint_code)
     draw_paper((await load_pool(session, new.blueprint_code)).items, blueprint.cells, seed=0)
+    await session.exec(select(Organisation.id).where(Organisation.id == organisation_id).with_for_update())
+    if standing := await _find_same(session, organisation_id, title, new):
+        return standing
     exam = EnterpriseExam(
         organisation_id=organisation_id,
         blueprint_code=new.blueprint_code,
@@ -122,6 +128,18 @@ async def create_exam(
         session, action="enterprise_exam.created", target=("enterprise_exam", exam.id), actor_id=actor_id, now=now
     )
     return exam
+
+
+async def _find_same(session: AsyncSession, organisation_id: UUID, title: str, new: NewExam) -> EnterpriseExam | None:
+    statement = select(EnterpriseExam).where(
+        EnterpriseExam.organisation_id == organisation_id,
+        EnterpriseExam.title == title,
+        EnterpriseExam.blueprint_code == new.blueprint_code,
+        EnterpriseExam.opens_at == new.opens_at,
+        EnterpriseExam.closes_at == new.closes_at,
+        EnterpriseExam.attempts_allowed == new.attempts_allowed,
+    )
+    return (await session.exec(statement)).first()
 
 
 async def invite_staff(

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 
+_LONGEST_REASON = 500
+
+
 class AlreadyReleased(Conflict):
     """What candidates were told stands until a regrade."""
 
@@ -41,7 +44,7 @@ class AlreadyReleased(Conflict):
 class WithholdReason(BadInput):
     """A score is withheld for a reason that the candidate is told."""
 
-    message = N_("请写明暂缓公布成绩的原因。")
+    message = N_("请写明暂缓公布成绩的原因，不超过 {most} 个字。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class ScoreLine:
     total: Decimal
     passed: bool
     state: ScoreState
+    withheld_reason: str
     submitted_at: datetime | None
 
 
@@ -122,6 +126,7 @@ async def list_scores(session: AsyncSession, *, exam_session_id: UUID) -> list[S
             total=score.total,
             passed=score.passed,
             state=score.state,
+            withheld_reason=score.withheld_reason,
             submitted_at=sitting.submitted_at,
         )
         for score, sitting, booking, name in (await session.exec(statement)).all()
@@ -161,14 +166,14 @@ async def release_scores(session: AsyncSession, *, exam_session_id: UUID, actor_
 async def withhold_score(session: AsyncSession, *, score_id: UUID, actor_id: UUID, reason: str, now: datetime) -> None:
     """Keep a score back while a case is open (domain.md §4.4)."""
     reason = reason.strip()
-    if not reason:
-        raise WithholdReason(field="reason")
+    if not reason or len(reason) > _LONGEST_REASON:
+        raise WithholdReason(most=_LONGEST_REASON, field="reason")
     score = await _lock_score(session, score_id)
     if score.state is ScoreState.WITHHELD:
         return
     if score.state is not ScoreState.PROVISIONAL:
         raise AlreadyReleased
-    score.state = ScoreState.WITHHELD
+    score.state, score.withheld_reason = ScoreState.WITHHELD, reason
     session.add(score)
     audit.record(
         session, action="score.withheld", target=("score", score.id), actor_id=actor_id, now=now, reason=reason
@@ -181,7 +186,7 @@ async def lift_withholding(session: AsyncSession, *, score_id: UUID, actor_id: U
     score = await _lock_score(session, score_id)
     if score.state is not ScoreState.WITHHELD:
         return
-    score.state = ScoreState.PROVISIONAL
+    score.state, score.withheld_reason = ScoreState.PROVISIONAL, ""
     session.add(score)
     audit.record(session, action="score.withholding_lifted", target=("score", score.id), actor_id=actor_id, now=now)
     await session.flush()
@@ -227,7 +232,15 @@ def _end(session: AsyncSession, application: Application, status: ApplicationSta
 
 
 async def _lock_score(session: AsyncSession, score_id: UUID) -> Score:
-    score = await session.get(Score, score_id, with_for_update=True, populate_existing=True)
+    """A certificate exam's score; an enterprise's own exam is none of the authority's."""
+    statement = (
+        select(Score)
+        .join(Sitting, col(Sitting.id) == Score.sitting_id)
+        .where(Score.id == score_id, col(Sitting.booking_id).is_not(None))
+        .with_for_update(of=Score)
+        .execution_options(populate_existing=True)
+    )
+    score = (await session.exec(statement)).one_or_none()
     if score is None:
         raise NotFound
     return score

@@ -136,6 +136,7 @@ class SittingResult:
     submitted_at: datetime
     released_at: datetime | None
     release_by: date | None
+    withheld_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +286,7 @@ async def get_result(session: AsyncSession, *, sitting_id: UUID, person_id: UUID
         submitted_at=sitting.submitted_at,
         released_at=score.released_at,
         release_by=score.release_by,
+        withheld_reason=score.withheld_reason,
     )
 
 

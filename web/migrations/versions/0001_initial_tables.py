@@ -1638,6 +1638,7 @@ def upgrade() -> None:
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("released_by", sa.Uuid(), nullable=True),
         sa.Column("release_by", sa.Date(), nullable=True),
+        sa.Column("withheld_reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
         sa.ForeignKeyConstraint(["released_by"], ["person.id"], name=op.f("fk_score_released_by")),
         sa.ForeignKeyConstraint(["sitting_id"], ["sitting.id"], name=op.f("fk_score_sitting_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_score")),
