@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 import random
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from training import audit
+from training.calendar import china_date
 from training.documents import check_character, uscc_check_character
 from training.models import Education, IdType, Person, Sex
-from training.people import NewPerson, find_person_by_document, register_person
+from training.people import Draft, NewPerson, draft_person, find_person_by_document, register_person
+from training.rules import get_number
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
     from uuid import UUID
 
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -75,46 +78,67 @@ class DemoPerson:
     number: str
 
 
-async def register_demo_person(
-    session: AsyncSession,
-    *,
-    vault: Vault,
-    serial: int,
-    chance: random.Random,
-    now: datetime,
-    name: str = "",
-    password_hash: str | None = None,
-) -> DemoPerson:
-    """Register the `serial`-th impossible person with a plausible age and education."""
-    sex = chance.choice((Sex.MALE, Sex.MALE, Sex.FEMALE))
-    number = impossible_number(serial, sex=sex)
-    phone = impossible_phone(serial)
+@dataclass(frozen=True)
+class Newcomer:
+    """An impossible person to register: the `serial`-th, with a plausible age and education by chance."""
+
+    serial: int
+    chance: random.Random
+    since: datetime
+    name: str = ""
+    sex: Sex | None = None
+    birth_years: tuple[int, int] = (1968, 2004)
+    password_hash: str | None = None
+
+
+async def register_demo_people(
+    session: AsyncSession, *, vault: Vault, newcomers: Sequence[Newcomer], now: datetime
+) -> list[DemoPerson]:
+    """Register impossible people together, as an import of staff does. Nobody may be known yet."""
+    youngest = await get_number(session, "register.age.min", on=china_date(now))
+    made = [_draft(newcomer, vault=vault, youngest=youngest) for newcomer in newcomers]
+    session.add_all(draft.person for _, draft in made)
+    await session.flush()
+    session.add_all(row for _, draft in made for row in (draft.document, draft.account))
+    for newcomer, (_, draft) in zip(newcomers, made, strict=True):
+        audit.record(
+            session, action="person.registered", target=("person", draft.person.id), actor_id=draft.person.id,
+            now=newcomer.since,
+        )  # fmt: skip
+    await session.flush()
+    return [known for known, _ in made]
+
+
+def _draft(newcomer: Newcomer, *, vault: Vault, youngest: int) -> tuple[DemoPerson, Draft]:
+    chance = newcomer.chance
+    sex = newcomer.sex or chance.choice((Sex.MALE, Sex.MALE, Sex.FEMALE))
+    first, last = newcomer.birth_years
+    number, phone = impossible_number(newcomer.serial, sex=sex), impossible_phone(newcomer.serial)
     new = NewPerson(
-        name=name or draw_name(chance, sex),
+        name=newcomer.name or draw_name(chance, sex),
         id_type=IdType.ID_CARD,
         number=number,
         phone=phone,
-        birth_date=date(1968, 1, 1) + timedelta(days=chance.randrange(37 * 365)),
+        birth_date=date(first, 1, 1) + timedelta(days=chance.randrange((last - first + 1) * 365)),
         education=chance.choice(
             (Education.JUNIOR_MIDDLE, Education.SENIOR_HIGH, Education.COLLEGE, Education.BACHELOR)
         ),
         is_demo=True,
     )
-    person, account = await register_person(session, vault=vault, new=new, now=now)
-    account.password_hash = password_hash
-    session.add(account)
-    return DemoPerson(person.id, person.name, phone, number)
+    draft = draft_person(new, vault=vault, youngest=youngest, now=newcomer.since)
+    draft.account.password_hash = newcomer.password_hash
+    return DemoPerson(draft.person.id, draft.person.name, phone, number), draft
 
 
 # Far above the city's own serials.
-_AUTHOR_SERIAL, _REVIEWER_SERIAL = 9_000_001, 9_000_002
+_AUTHOR_SERIAL, _REVIEWER_SERIAL = 900_001, 900_002
 
 
 async def item_author_and_reviewer(session: AsyncSession, *, vault: Vault, now: datetime) -> tuple[UUID, UUID]:
     """The two groups under whose names shipped items stand: author and reviewer are never one."""
     found: list[UUID] = []
     for serial, name in ((_AUTHOR_SERIAL, "题库编写组"), (_REVIEWER_SERIAL, "题库审校组")):
-        number = impossible_number(serial % 1_000_000, sex=Sex.MALE)
+        number = impossible_number(serial, sex=Sex.MALE)
         person: Person | None = await find_person_by_document(session, vault=vault, number=number)
         if person is None:
             new = NewPerson(name=name, id_type=IdType.ID_CARD, number=number, is_demo=True, birth_date=date(1980, 1, 1))

@@ -47,10 +47,20 @@ async def is_empty(settings: Settings) -> bool:
     return first is None
 
 
+async def is_half_built(settings: Settings) -> bool:
+    """Whether an earlier start was interrupted while it built the demo city."""
+    from seed.city import is_half_built
+
+    engine = make_engine(settings.database_url)
+    async with make_sessions(engine)() as session:
+        found = await is_half_built(session)
+    await engine.dispose()
+    return found
+
+
 async def seed_city(settings: Settings) -> dict[str, Any]:
     """Build the demo city. Gives the notes that `up` prints: accounts and a certificate's address."""
     from seed.city import build_city
-
     from web.serving import make_services
 
     services = make_services(settings)
@@ -59,6 +69,7 @@ async def seed_city(settings: Settings) -> dict[str, Any]:
         vault=services.vault,
         store=services.store,
         issuer_keys=services.keys.issuer,
+        session_key=services.keys.session,
         public_url=settings.public_url,
         now=services.clock.now(),
     )

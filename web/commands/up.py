@@ -17,7 +17,7 @@ from urllib.error import URLError
 
 from web import postgres
 from web.clock import SystemClock
-from web.commands.seeding import is_empty, seed_city
+from web.commands.seeding import is_empty, is_half_built, seed_city
 from web.keys import make_missing_keys
 from web.schema import migrate
 from web.settings import Settings
@@ -168,6 +168,11 @@ async def _prepare(settings: Settings, *, wants_city: bool) -> None:
         path.write_text(json.dumps(notes, ensure_ascii=False, indent=1), "utf-8")
         path.chmod(0o600)
         _say(f"The demo city stands after {time.monotonic() - began:.1f} s.")
+    elif wants_city and await is_half_built(settings):
+        _say(
+            "An earlier start was interrupted while it built the demo city, which is therefore incomplete. "
+            f"For a whole one: stop, remove {settings.data_dir} and start again."
+        )
 
 
 def _welcome(settings: Settings) -> str:
@@ -181,5 +186,6 @@ def _welcome(settings: Settings) -> str:
             for account in notes["accounts"]
         ]
         lines += ["", "A demo certificate as its QR would open it:", f"  {notes['certificate_url']}", ""]
+        lines += ["Things to try:", *(f"  · {line}" for line in notes.get("guide", ())), ""]
     lines.append("Press Ctrl-C to stop; the data stays.")
     return "\n".join(lines)
