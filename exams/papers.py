@@ -68,11 +68,12 @@ def paper_items(stored: Iterable[Mapping[str, Any]]) -> tuple[PaperItem, ...]:
 class Stream:
     """Our own random numbers, since Python's `random` promises no stability between versions.
 
-    Block n is SHA-256 of "draw-1", the seed and n; each block gives eight numbers of 32 bits.
+    Block n is SHA-256 of the algorithm's name ("draw-1"), the seed and n; each block gives eight
+    numbers of 32 bits.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._key = hashlib.sha256(f"{ALGORITHM}:{seed}:".encode())
+    def __init__(self, seed: int, *, algorithm: str = ALGORITHM) -> None:
+        self._key = hashlib.sha256(f"{algorithm}:{seed}:".encode())
         self._block = 0
         self._waiting: list[int] = []
 
@@ -108,38 +109,44 @@ def draw_paper(pool: Iterable[PoolItem], cells: Iterable[Cell], *, seed: int, lo
     type, shuffled within; the options of SC and MC are shuffled. Raises `BankTooSmall`.
     """
     stream = Stream(seed)
-    wanted = sorted((cell for cell in cells if cell.count), key=_place)
-    stock = _shuffled_stock(pool, wanted, stream)
-    chosen = _Choice(wanted, stock)
+    wanted = wanted_cells(cells)
+    stock = stock_by_cell(pool, wanted)
+    for items in stock:
+        stream.shuffle(items)
+    chosen = Choice(wanted, stock)
     chosen.fill()
     chosen.favour_local(stream, share=local_percent)
+    return Paper(items=arrange(chosen.items(), stream), local_count=chosen.local_count(), repeated=chosen.repeated())
+
+
+def wanted_cells(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells from which a paper takes anything, by area and type."""
+    return sorted((cell for cell in cells if cell.count), key=lambda cell: (cell.area, _TYPES.index(cell.type)))
+
+
+def stock_by_cell(pool: Iterable[PoolItem], cells: Sequence[Cell]) -> list[list[PoolItem]]:
+    """What the pool offers each cell, by revision id. Raises `BankTooSmall`."""
+    by_cell: dict[tuple[int, ItemType], list[PoolItem]] = {(cell.area, cell.type): [] for cell in cells}
+    for item in sorted(pool, key=lambda item: item.revision_id.bytes):
+        if (item.area, item.type) in by_cell:
+            by_cell[item.area, item.type].append(item)
+    for cell in cells:
+        there = len(by_cell[cell.area, cell.type])
+        if there < cell.count:
+            raise BankTooSmall(area=cell.area, type=_TYPE_NAMES[cell.type], needed=cell.count, there=there)
+    return [by_cell[cell.area, cell.type] for cell in cells]
+
+
+def arrange(items: Iterable[PoolItem], stream: Stream) -> tuple[PaperItem, ...]:
+    """Items grouped by type and shuffled within, each with its options shuffled."""
     groups: dict[ItemType, list[PoolItem]] = {kind: [] for kind in _TYPES}
-    for item in chosen.items():
+    for item in items:
         groups[item.type].append(item)
     ordered: list[PaperItem] = []
     for group in groups.values():
         stream.shuffle(group)
         ordered.extend(PaperItem(item.revision_id, _option_order(item, stream)) for item in group)
-    return Paper(items=tuple(ordered), local_count=chosen.local_count(), repeated=chosen.repeated())
-
-
-def _place(cell: Cell) -> tuple[int, int]:
-    return cell.area, _TYPES.index(cell.type)
-
-
-def _shuffled_stock(pool: Iterable[PoolItem], cells: Sequence[Cell], stream: Stream) -> list[list[PoolItem]]:
-    by_cell: dict[tuple[int, ItemType], list[PoolItem]] = {(cell.area, cell.type): [] for cell in cells}
-    for item in sorted(pool, key=lambda item: item.revision_id.bytes):
-        if (item.area, item.type) in by_cell:
-            by_cell[item.area, item.type].append(item)
-    stock = []
-    for cell in cells:
-        items = by_cell[cell.area, cell.type]
-        if len(items) < cell.count:
-            raise BankTooSmall(area=cell.area, type=_TYPE_NAMES[cell.type], needed=cell.count, there=len(items))
-        stream.shuffle(items)
-        stock.append(items)
-    return stock
+    return tuple(ordered)
 
 
 _TYPE_NAMES = {ItemType.TF: N_("判断题"), ItemType.SC: N_("单选题"), ItemType.MC: N_("多选题")}
@@ -151,7 +158,7 @@ def _option_order(item: PoolItem, stream: Stream) -> tuple[int, ...]:
     return tuple(order)
 
 
-class _Choice:
+class Choice:
     """Items chosen per cell, with the key points that are in use.
 
     A matching of cells to key points (each at most once): when a cell finds all its key points
