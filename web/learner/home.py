@@ -13,6 +13,7 @@ from litestar.params import FromQuery
 from litestar.response import Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from exams.sheets import list_occasions
 from training.accounts import Viewer
 from training.calendar import CHINA, china_date
 from training.errors import N_
@@ -50,11 +51,13 @@ class HomeController(Controller):
         learnings = await list_open_learnings(session, person_id=viewer.person_id)
         records = await list_records(session, person_id=viewer.person_id)
         assigned = await list_assignments(session, viewer.person_id, now=now)
+        occasions = await list_occasions(session, person_id=viewer.person_id, now=now)
         known = {card.code for card in learnings} | {course.course_code for course in assigned}
         finished = {line.title for line in records}
         meant = await list_courses(session, category=post.category or PersonCategory.EMPLOYEE)
         context = {
             "viewer": viewer,
+            "occasions": [occasion for occasion in occasions if occasion.can_start],
             "learnings": learnings,
             "assigned": assigned,
             "years": years_of(records),

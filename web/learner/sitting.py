@@ -183,10 +183,13 @@ class SittingController(Controller):
         sitting_id: FromPath[UUID],
         data: Annotated[ItemForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
     ) -> Redirect:
-        """Save one answer of a browser without scripts."""
+        """Save one answer of a browser without scripts; after the end, or from another device, show how it stands."""
         device = _device(viewer, services)
-        entry = await resume_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, device=device, now=now)
+        sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id)
         state = await get_sitting_state(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+        if state.status is not SittingStatus.OPEN or not holds_sitting(sitting, device):
+            return Redirect(f"/sittings/{sitting_id}")
+        entry = await resume_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, device=device, now=now)
         token_hash = device_token_hash(entry.device_token)
         act = check_act(state.last_seq + 1, data.position, "".join(data.choice), now)
         found = await save_answers(session, sitting_id=sitting_id, token_hash=token_hash, acts=[act], now=now)
