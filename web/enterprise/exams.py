@@ -40,6 +40,8 @@ from web.i18n.catalogue import gettext
 _BLUEPRINT = "GEN"
 _BANDS = tuple(range(0, 100, 10))
 _USUAL_DAYS = 14
+_YEARS = range(2000, 2100)
+_MOST_DIGITS = 4
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -81,7 +83,16 @@ def read_moment(typed: str, *, field_name: str) -> datetime:
         moment = datetime.fromisoformat(typed)
     except ValueError as error:
         raise BadInput(N_("请选择日期和时间，格式为 2026-01-05 09:00。"), field=field_name) from error
+    if moment.year not in _YEARS:
+        raise BadInput(N_("请选择日期和时间，格式为 2026-01-05 09:00。"), field=field_name)
     return moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
+
+
+def read_count(typed: str, *, field_name: str) -> int:
+    """A small whole number. Raises `BadInput`."""
+    if not typed.isascii() or not typed.isdigit() or len(typed) > _MOST_DIGITS:
+        raise BadInput(N_("请填写允许的考试次数。"), field=field_name)
+    return int(typed)
 
 
 def _typed(moment: datetime) -> str:
@@ -136,8 +147,6 @@ class EnterpriseExamController(Controller):
         """Set the exam and invite the chosen staff."""
         held = acting_as(viewer, Role.ENTERPRISE_MANAGER)
         async with attempt(session) as tried:
-            if not data.attempts_allowed.isdigit():
-                raise BadInput(N_("请填写允许的考试次数。"), field="attempts_allowed")
             people = await list_staff_ids(
                 session,
                 held.organisation_id,
@@ -151,7 +160,7 @@ class EnterpriseExamController(Controller):
                 opens_at=read_moment(data.opens_at, field_name="opens_at"),
                 closes_at=read_moment(data.closes_at, field_name="closes_at"),
                 blueprint_code=_BLUEPRINT,
-                attempts_allowed=int(data.attempts_allowed),
+                attempts_allowed=read_count(data.attempts_allowed, field_name="attempts_allowed"),
             )
             exam = await create_exam(
                 session, organisation_id=held.organisation_id, new=new, actor_id=viewer.person_id, now=now
@@ -229,6 +238,8 @@ def _sheet(title: str, titles: list[str], words: tuple[str, str, str], lines: li
     for line in lines:
         verdict = absent if line.best is None else passed if line.passed else failed
         sheet.append([line.name, line.attempts, _number(line.best), _number(line.total), verdict])
+    for cell in (cell for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)):
+        cell.data_type = "s"  # a title or a name is never a formula
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
