@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _READY_WITHIN = 60.0
 _STOP_WITHIN = 15.0
+_ROLE_COLUMNS = 32
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type private
@@ -175,6 +177,12 @@ async def _prepare(settings: Settings, *, wants_city: bool) -> None:
         )
 
 
+def _padded(text: str) -> str:
+    """As wide as the widest role; a Chinese character takes two columns."""
+    columns = sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    return text + " " * (_ROLE_COLUMNS - columns)
+
+
 def _welcome(settings: Settings) -> str:
     lines = ["", f"安培 Anpei is running at {settings.public_url}", ""]
     path = settings.data_dir / "demo.json"
@@ -182,7 +190,7 @@ def _welcome(settings: Settings) -> str:
         notes = json.loads(path.read_text("utf-8"))
         lines.append("Demo accounts (impossible people; sign in with the phone number):")
         lines += [
-            f"  {account['role']:<22} {account['phone']}  {account['password']}  {account['name']}"
+            f"  {_padded(account['role'])} {account['phone']}  {account['password']}  {account['name']}"
             for account in notes["accounts"]
         ]
         lines += ["", "A demo certificate as its QR would open it:", f"  {notes['certificate_url']}", ""]
