@@ -188,6 +188,8 @@ async def reschedule_exam(
     exam = await _lock_exam(session, exam_id, organisation_id)
     if not opens_at < closes_at:
         raise BadOpening(field="closes_at")
+    if (exam.opens_at, exam.closes_at) == (opens_at, closes_at):
+        return
     was = {"opens_at": exam.opens_at.isoformat(), "closes_at": exam.closes_at.isoformat()}
     exam.opens_at, exam.closes_at = opens_at, closes_at
     session.add(exam)

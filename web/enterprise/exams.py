@@ -202,7 +202,7 @@ class EnterpriseExamController(Controller):
                 closes_at=read_moment(data.closes_at, field_name="closes_at"),
             )  # fmt: skip
         if tried.error:
-            return await _exam_page(session, held, exam_id, now, tried.error)
+            return await _exam_page(session, held, exam_id, now, tried.error, data)
         return Redirect(f"/enterprise/exams/{exam_id}")
 
     @get("/{exam_id:uuid}/results.xlsx")
@@ -258,7 +258,12 @@ async def _form_page(
 
 
 async def _exam_page(
-    session: AsyncSession, held: HeldRole, exam_id: UUID, now: datetime, error: AnpeiError | None = None
+    session: AsyncSession,
+    held: HeldRole,
+    exam_id: UUID,
+    now: datetime,
+    error: AnpeiError | None = None,
+    typed: TimesForm | None = None,
 ) -> Template:
     exam = await get_exam(session, exam_id=exam_id, organisation_id=held.organisation_id)
     lines = await list_candidates(session, exam_id=exam_id, organisation_id=held.organisation_id)
@@ -269,8 +274,7 @@ async def _exam_page(
         "bands": bands_of(lines),
         "now": now,
         "error": error,
-        "opens_at": _typed(exam.opens_at),
-        "closes_at": _typed(exam.closes_at),
+        "times": typed or TimesForm(_typed(exam.opens_at), _typed(exam.closes_at)),
     }
     return Template("enterprise/exam.html", context=context, status_code=422 if error else 200)
 
