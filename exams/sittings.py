@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from exams.answers import device_token, device_token_hash
+from exams.dealing import deal_paper
 from exams.models import (
     Booking,
     BookingStatus,
@@ -24,9 +25,8 @@ from exams.models import (
     SittingEvent,
     SittingStatus,
 )
-from exams.papers import draw_paper
 from exams.timing import deadline_for, extended, is_over, latest_entry, seconds_left
-from question_bank.queries import get_blueprint, load_pool
+from question_bank.queries import get_blueprint
 from training import audit
 from training.calendar import china_date
 from training.errors import N_, BadInput, Conflict, NotFound
@@ -318,26 +318,24 @@ async def _open(
     enterprise_exam_id: UUID | None = None,
 ) -> Sitting:
     blueprint = await get_blueprint(session, code)
-    pool = await load_pool(session, code)
-    local = await get_number(session, "paper.local_percent", on=china_date(now))
-    paper = draw_paper(pool.items, blueprint.cells, seed=seed, local_percent=local)
+    dealt = await deal_paper(session, blueprint=blueprint, seed=seed, booking_id=booking_id, now=now)
     sitting = Sitting(
         booking_id=booking_id,
         enterprise_exam_id=enterprise_exam_id,
         person_id=person_id,
         blueprint_id=blueprint.id,
         seed=seed,
-        algorithm=paper.algorithm,
-        bank_digest=bytes.fromhex(pool.digest),
-        paper=paper.stored(),
-        item_count=len(paper.items),
+        algorithm=dealt.paper.algorithm,
+        bank_digest=bytes.fromhex(dealt.bank_digest),
+        paper=dealt.paper.stored(),
+        item_count=len(dealt.paper.items),
         started_at=now,
         deadline=deadline_for(now, minutes=blueprint.minutes),
     )
     _bind(sitting, device)
     session.add(sitting)
     await session.flush()
-    _note(session, sitting, STARTED, actor_id=person_id, now=now, repeated=list(paper.repeated))
+    _note(session, sitting, STARTED, actor_id=person_id, now=now, **dealt.detail)
     audit.record(session, action="sitting.started", target=("sitting", sitting.id), actor_id=person_id, now=now)
     await session.flush()
     return sitting

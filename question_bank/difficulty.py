@@ -22,18 +22,17 @@ from question_bank.models import (
 )
 from training import audit
 from training.errors import NotFound
-from training.rules import get_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import datetime
     from uuid import UUID
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
     from question_bank.queries import Pool, PoolItem
 
-_PRIOR_RULES = ("bank.prior.level", "bank.prior.type", "bank.prior.se")
+PRIOR_RULES = ("bank.prior.level", "bank.prior.type", "bank.prior.se")
 _KEPT = 64
 _THOUSAND = 1000
 _SOURCES = list(DifficultySource)
@@ -56,6 +55,11 @@ class Priors:
     type: Mapping[str, int]
     se: int
 
+    @classmethod
+    def read(cls, rules: Mapping[str, Any]) -> Priors:
+        """The priors from the values of `PRIOR_RULES`."""
+        return cls(*(rules[code] for code in PRIOR_RULES))
+
     def of(self, level: ItemLevel, kind: ItemType) -> Difficulty:
         """The difficulty of an item of which nothing but level and type is known."""
         return Difficulty(self.level[level] + self.type[kind], self.se, DifficultySource.PRIOR)
@@ -76,19 +80,12 @@ class Ratings:
 _ratings: dict[tuple[Any, ...], Ratings] = {}
 
 
-async def load_priors(session: AsyncSession, *, on: date) -> Priors:
-    """The priors in force on a day."""
-    rules = await get_rules(session, _PRIOR_RULES, on=on)
-    return Priors(*(rules[code] for code in _PRIOR_RULES))
-
-
-async def load_ratings(session: AsyncSession, pool: Pool, *, on: date) -> Ratings:
-    """What is known of a pool's items on a day; the prior where nothing is.
+async def load_ratings(session: AsyncSession, pool: Pool, *, priors: Priors) -> Ratings:
+    """What is known of a pool's items; the prior where nothing is.
 
     Kept in the process like the pool itself. Estimates are only ever added, so their number
     tells whether any is new.
     """
-    priors = await load_priors(session, on=on)
     version = await _version(session, pool.subject)
     key = (pool.digest, *version, tuple(priors.level.items()), tuple(priors.type.items()), priors.se)
     known = _ratings.get(key)

@@ -32,7 +32,6 @@ from exams.models import (
     SittingEvent,
     SittingStatus,
 )
-from exams.papers import draw_paper
 from exams.sheets import NotMarkedYet, get_answer_sheet, get_result, get_sitting_state, list_occasions
 from exams.sittings import (
     BadExtension,
@@ -50,7 +49,6 @@ from exams.sittings import (
     start_enterprise_sitting,
     start_sitting,
 )
-from question_bank.queries import get_blueprint, load_pool
 from tests.makers.people import make_person
 from tests.makers.sittings import (
     answer,
@@ -103,15 +101,6 @@ async def test_a_second_click_gives_the_same_sitting_and_the_same_token(
     assert again.seconds_left == sat.entry.seconds_left - 300
     assert sat.entry.is_new
     assert not again.is_new
-
-
-async def test_the_stored_seed_deals_the_same_paper_again(session: AsyncSession, vault: Vault, now: datetime) -> None:
-    sat = await make_sitting(session, vault, now=now)
-    sitting = await session.get_one(Sitting, sat.id)
-    pool, blueprint = await load_pool(session, "SO_1_2"), await get_blueprint(session, "SO_1_2")
-    assert pool.digest == sitting.bank_digest.hex()
-    paper = draw_paper(pool.items, blueprint.cells, seed=sitting.seed)
-    assert paper.stored() == sitting.paper
 
 
 async def test_only_an_accepted_identity_opens_a_sitting(session: AsyncSession, vault: Vault, now: datetime) -> None:

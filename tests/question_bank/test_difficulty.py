@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from question_bank.difficulty import Difficulty, Priors, load_priors, load_ratings, record_difficulties, set_enemies
+from question_bank.difficulty import PRIOR_RULES, Difficulty, Priors, load_ratings, record_difficulties, set_enemies
 from question_bank.models import DifficultySource, ItemLevel, ItemType
 from question_bank.queries import load_pool
 from tests.makers.items import make_content, make_desk, make_published, published_revision
 from training.errors import NotFound
+from training.rules import get_rules
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,14 +35,18 @@ async def desk(session: AsyncSession, vault: Vault, now: datetime) -> Desk:
     return await make_desk(session, vault, now=now)
 
 
+async def shipped(session: AsyncSession) -> Priors:
+    return Priors.read(await get_rules(session, PRIOR_RULES, on=TODAY))
+
+
 async def ratings_of(session: AsyncSession, subject: str = "GEN") -> dict[UUID, Difficulty]:
     pool = await load_pool(session, subject)
-    ratings = await load_ratings(session, pool, on=TODAY)
+    ratings = await load_ratings(session, pool, priors=await shipped(session))
     return dict(zip((item.revision_id for item in pool.items), ratings.difficulties, strict=True))
 
 
 async def load(session: AsyncSession) -> Ratings:
-    return await load_ratings(session, await load_pool(session, "GEN"), on=TODAY)
+    return await load_ratings(session, await load_pool(session, "GEN"), priors=await shipped(session))
 
 
 def test_the_prior_adds_level_and_type() -> None:
@@ -50,7 +55,7 @@ def test_the_prior_adds_level_and_type() -> None:
 
 
 async def test_the_shipped_priors_know_every_level_and_type(session: AsyncSession) -> None:
-    priors = await load_priors(session, on=TODAY)
+    priors = await shipped(session)
     guessed = [[priors.of(level, kind).b for level in ItemLevel] for kind in ItemType]
     assert all(row == sorted(row) for row in guessed)
     assert priors.se > 0
@@ -58,7 +63,7 @@ async def test_the_shipped_priors_know_every_level_and_type(session: AsyncSessio
 
 async def test_an_item_that_nobody_has_rated_has_its_prior(session: AsyncSession, desk: Desk, now: datetime) -> None:
     await make_published(session, desk, now=now, content=make_content(level=ItemLevel.KNOW))
-    priors = await load_priors(session, on=TODAY)
+    priors = await shipped(session)
     assert list((await ratings_of(session)).values()) == [priors.of(ItemLevel.KNOW, ItemType.SC)]
 
 

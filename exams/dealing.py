@@ -1,0 +1,107 @@
+"""Dealing one candidate's paper: what bank, rules and the seats beside say, and what is kept to deal it again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import cast
+from sqlalchemy.dialects.postgresql import JSONPATH
+from sqlalchemy.orm import aliased
+from sqlmodel import col, func, select
+
+from exams.equating import Limits, equate_paper
+from exams.models import Booking, Sitting, SittingStatus
+from exams.paper_bank import prepare
+from question_bank.difficulty import PRIOR_RULES, Priors, load_ratings
+from question_bank.queries import load_pool
+from training.calendar import china_date
+from training.rules import get_rules
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from exams.paper_bank import Bank
+    from exams.papers import Paper
+    from question_bank.difficulty import Ratings
+    from question_bank.queries import BlueprintView, Pool
+
+_LIMIT_RULES = (
+    "paper.local_percent",
+    "paper.equate.score_tolerance",
+    "paper.equate.information_percent",
+    "paper.overlap.percent",
+)
+_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Dealt:
+    """A paper, the bank that it is from, and for the sitting's first event everything else that decided it."""
+
+    paper: Paper
+    bank_digest: str
+    detail: dict[str, Any]
+
+
+# Made from versions that never change.
+_banks: dict[tuple[UUID, str, str], Bank] = {}
+
+
+async def deal_paper(
+    session: AsyncSession, *, blueprint: BlueprintView, seed: int, booking_id: UUID | None, now: datetime
+) -> Dealt:
+    """Deal the paper of a seed, as hard as any other of the blueprint. Raises `BankTooSmall`.
+
+    Two neighbours who start in the same instant do not see each other's papers.
+    """
+    rules = await get_rules(session, (*_LIMIT_RULES, *PRIOR_RULES), on=china_date(now))
+    limits = Limits(*(int(rules[code]) for code in _LIMIT_RULES))
+    pool = await load_pool(session, blueprint.code)
+    ratings = await load_ratings(session, pool, priors=Priors.read(rules))
+    beside = await _list_beside(session, booking_id) if booking_id else {}
+    done = equate_paper(_bank_of(blueprint, pool, ratings), seed=seed, limits=limits, neighbours=list(beside.values()))
+    detail = {
+        "repeated": list(done.paper.repeated),
+        "equating": done.equating.detail(),
+        "limits": asdict(limits),
+        "ratings": ratings.digest,
+        "beside": [str(sitting_id) for sitting_id in beside],
+    }
+    return Dealt(done.paper, pool.digest, detail)
+
+
+def _bank_of(blueprint: BlueprintView, pool: Pool, ratings: Ratings) -> Bank:
+    key = (blueprint.id, pool.digest, ratings.digest)
+    known = _banks.get(key)
+    if known is None:
+        cut = -(-blueprint.pass_score // blueprint.points_per_item)
+        known = prepare(
+            pool.items, ratings.difficulties, blueprint.cells, cut=cut, enemies=ratings.enemies, target=blueprint.target
+        )
+        while len(_banks) >= _KEPT:
+            _banks.pop(next(iter(_banks)))
+        _banks[key] = known
+    return known
+
+
+async def _list_beside(session: AsyncSession, booking_id: UUID) -> dict[UUID, frozenset[UUID]]:
+    """The revisions on the papers of the two seats beside, by sitting, in the order of the seats."""
+    own = aliased(Booking)
+    revisions = func.jsonb_path_query_array(Sitting.paper, cast("$[*].revision", JSONPATH))
+    statement = (
+        select(Sitting.id, revisions)
+        .join(Booking, col(Booking.id) == Sitting.booking_id)
+        .join(own, col(own.exam_session_id) == Booking.exam_session_id)
+        .where(
+            own.id == booking_id,
+            func.abs(Booking.seat_no - own.seat_no) == 1,
+            Sitting.status != SittingStatus.VOID,
+        )
+        .order_by(col(Booking.seat_no), col(Sitting.id))
+    )
+    rows = (await session.exec(statement)).all()
+    return {sitting_id: frozenset(map(UUID, found)) for sitting_id, found in rows}
