@@ -14,7 +14,7 @@ from sqlmodel import col, func
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from certificates.models import CertificateRequest, CertificateRequestStatus
-from exams.models import Application, ApplicationStatus, PracticalResult, Score, ScoreState
+from exams.models import Application, ApplicationStatus, PracticalResult, Score, ScoreState, Sitting
 from question_bank.listing import count_waiting, list_to_review
 from training.accounts import Viewer
 from training.calendar import china_date
@@ -100,8 +100,10 @@ async def _list_tasks(session: AsyncSession, viewer: Viewer, *, now: datetime) -
         hint = N_("核对考试结果，签发证书")
         tasks.append(Task(N_("待签发的证书"), hint, "certificate", "/authority/certificates", waiting, late))
     if viewer.held(Role.ISSUER, Role.APPLICATION_REVIEWER):
-        is_open = Score.state == ScoreState.PROVISIONAL
-        waiting, late = await _count(session, is_open, due=col(Score.release_by), today=today)
+        # Scores of enterprise exams are told at once and wait for nobody.
+        of_certificate_exams = sqlalchemy.select(col(Sitting.id)).where(col(Sitting.booking_id).is_not(None))
+        is_waiting = (col(Score.state) == ScoreState.PROVISIONAL) & col(Score.sitting_id).in_(of_certificate_exams)
+        waiting, late = await _count(session, is_waiting, due=col(Score.release_by), today=today)
         hint = N_("核对后公布，考生才能看到成绩")
         tasks.append(Task(N_("待公布的成绩"), hint, "report-analytics", "/authority/scores", waiting, late))
         has_second = col(PracticalResult.second_assessor_id).is_not(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from uuid import UUID
 
 from litestar import Controller, get, post
@@ -15,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from exams import board as boards
 from exams import sittings
 from training.accounts import Viewer
+from training.calendar import china_date
 from training.errors import N_, AnpeiError, BadInput
 from training.models import Role
 from web.attempts import attempt
@@ -69,6 +71,8 @@ class BoardController(Controller):
         context = {
             "officer": officer,
             "sessions": sessions,
+            "days": [(day, [*lines]) for day, lines in groupby(sessions, key=lambda line: china_date(line.starts_at))],
+            "today": china_date(now),
             "runs_sessions": may_run_sessions(viewer, officer),
             "assesses": may_assess(viewer, officer),
             "now": now,
