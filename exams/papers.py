@@ -45,6 +45,12 @@ class PaperItem:
             return "?"
         return "".join(sorted(LETTERS[self.order[place]] for place in places))
 
+    def displayed(self, key: str) -> str:
+        """The revision's own letters as this candidate saw them; the way back of `original`."""
+        if not self.order:
+            return key
+        return "".join(sorted(LETTERS[self.order.index(LETTERS.index(letter))] for letter in key))
+
 
 @dataclass(frozen=True, slots=True)
 class Paper:
@@ -246,6 +252,8 @@ class Choice:
                 missing -= 1
 
     def _exchange(self, index: int, local: PoolItem) -> bool:
+        if local in self._extra[index]:
+            return False  # on the paper already
         chosen = self._chosen[index]
         holder = self._holder.get(local.key_point)
         if holder is not None and (holder != index or chosen[local.key_point].is_local):
@@ -254,7 +262,7 @@ class Choice:
             chosen[local.key_point] = local
             return True
         point = next((point for point, item in chosen.items() if not item.is_local), None)
-        if point is None or local in self._extra[index]:
+        if point is None:
             return False
         del chosen[point], self._holder[point]
         chosen[local.key_point] = local

@@ -128,6 +128,13 @@ def test_local_items_fill_their_share_as_far_as_they_go() -> None:
     assert draw_paper(pool, [cell(1, TF, 10)], seed=5, local_percent=50).local_count == 2
 
 
+def test_no_item_comes_twice_though_its_key_point_must() -> None:
+    pool = [item(number, point="要点", is_local=number == 3) for number in range(4)]
+    for seed in range(40):
+        paper = draw_paper(pool, [cell(1, TF, 3)], seed=seed, local_percent=50)
+        assert len({entry.revision_id for entry in paper.items}) == 3
+
+
 def test_every_item_has_the_same_chance() -> None:
     seen = Counter(
         entry.revision_id.int
