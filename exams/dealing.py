@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 
 from exams.equating import Limits, equate_paper
-from exams.models import Booking, Sitting, SittingStatus
+from exams.models import Booking, RestingItem, Sitting, SittingStatus
 from exams.paper_bank import prepare
 from question_bank.difficulty import PRIOR_RULES, Priors, load_ratings
 from question_bank.queries import load_pool
@@ -47,6 +47,16 @@ class Dealt:
     detail: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """From what and within what limits papers are dealt, with the digests that name it."""
+
+    bank: Bank
+    limits: Limits
+    pool_digest: str
+    ratings_digest: str
+
+
 # Made from versions that never change.
 _banks: dict[tuple[UUID, str, str], Bank] = {}
 
@@ -58,20 +68,28 @@ async def deal_paper(
 
     Two neighbours who start in the same instant do not see each other's papers.
     """
+    stock = await load_stock(session, blueprint, now=now)
+    resting = await _list_resting(session, blueprint.code)
+    beside = await _list_beside(session, booking_id) if booking_id else {}
+    done = equate_paper(stock.bank, seed=seed, limits=stock.limits, resting=resting, neighbours=list(beside.values()))
+    detail = {
+        "repeated": list(done.paper.repeated),
+        "equating": done.equating.detail(),
+        "limits": asdict(stock.limits),
+        "ratings": stock.ratings_digest,
+        "resting": [str(revision_id) for revision_id in resting],
+        "beside": [str(sitting_id) for sitting_id in beside],
+    }
+    return Dealt(done.paper, stock.pool_digest, detail)
+
+
+async def load_stock(session: AsyncSession, blueprint: BlueprintView, *, now: datetime) -> Stock:
+    """The blueprint's bank and limits as they are now. Raises `BankTooSmall`."""
     rules = await get_rules(session, (*_LIMIT_RULES, *PRIOR_RULES), on=china_date(now))
     limits = Limits(*(int(rules[code]) for code in _LIMIT_RULES))
     pool = await load_pool(session, blueprint.code)
     ratings = await load_ratings(session, pool, priors=Priors.read(rules))
-    beside = await _list_beside(session, booking_id) if booking_id else {}
-    done = equate_paper(_bank_of(blueprint, pool, ratings), seed=seed, limits=limits, neighbours=list(beside.values()))
-    detail = {
-        "repeated": list(done.paper.repeated),
-        "equating": done.equating.detail(),
-        "limits": asdict(limits),
-        "ratings": ratings.digest,
-        "beside": [str(sitting_id) for sitting_id in beside],
-    }
-    return Dealt(done.paper, pool.digest, detail)
+    return Stock(_bank_of(blueprint, pool, ratings), limits, pool.digest, ratings.digest)
 
 
 def _bank_of(blueprint: BlueprintView, pool: Pool, ratings: Ratings) -> Bank:
@@ -86,6 +104,11 @@ def _bank_of(blueprint: BlueprintView, pool: Pool, ratings: Ratings) -> Bank:
             _banks.pop(next(iter(_banks)))
         _banks[key] = known
     return known
+
+
+async def _list_resting(session: AsyncSession, code: str) -> list[UUID]:
+    statement = select(RestingItem.revision_id).where(RestingItem.blueprint_code == code)
+    return sorted((await session.exec(statement)).all())
 
 
 async def _list_beside(session: AsyncSession, booking_id: UUID) -> dict[UUID, frozenset[UUID]]:

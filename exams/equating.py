@@ -18,7 +18,7 @@ from exams.papers import Choice, Paper, Stream, arrange
 from exams.rasch import SCALE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
     from exams.paper_bank import Bank, Mask
@@ -33,7 +33,7 @@ _LAST_ROUNDS = 12
 _NEVER = np.iinfo(np.int64).max
 
 
-class Reason(StrEnum):
+class Shortfall(StrEnum):
     """What a paper could not keep, for people to see."""
 
     SCORE = "SCORE"
@@ -63,7 +63,7 @@ class Equating:
     """
 
     is_equated: bool
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Shortfall, ...]
     ability: int
     target_score: int
     score: int
@@ -76,6 +76,11 @@ class Equating:
     def detail(self) -> dict[str, Any]:
         """The form that the sitting's first event keeps."""
         return {**asdict(self), "reasons": [reason.value for reason in self.reasons]}
+
+    @classmethod
+    def read(cls, detail: Mapping[str, Any]) -> Equating:
+        """What `detail` kept."""
+        return cls(**{**detail, "reasons": tuple(map(Shortfall, detail["reasons"]))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ class _Search:
 
     def __init__(self, bank: Bank, seed: int, limits: Limits, resting: Mask, neighbours: Sequence[Mask]) -> None:
         self._bank, self._seed, self._limits, self._resting, self._neighbours = bank, seed, limits, resting, neighbours
-        self._reasons: list[Reason] = []
+        self._reasons: list[Shortfall] = []
         self._swaps = 0
         keys = np.frombuffer(self._noise("draw", 8 * len(bank.items)), dtype=">u8").astype(np.uint64)
         self._order = np.lexsort((keys, bank.cell))
@@ -150,7 +155,7 @@ class _Search:
             if len(other.repeated()) < len(choice.repeated()):
                 choice, is_short = other, True
         if is_short:
-            self._reasons.append(Reason.EXPOSURE)
+            self._reasons.append(Shortfall.EXPOSURE)
         return np.array([self._bank.place[item.revision_id] for item in choice.items()], dtype=np.int64)
 
     def _choose(self, left_out: Mask) -> tuple[Choice, bool]:
@@ -206,7 +211,7 @@ class _Search:
             if self._foes[self.chosen[slot]]:
                 self._replace(slot, self._cell_of(slot))
         if self._foes[self.chosen].any():
-            self._reasons.append(Reason.ENEMIES)
+            self._reasons.append(Shortfall.ENEMIES)
 
     def part_neighbours(self) -> None:
         """Exchange what is on too many papers of the seats beside."""
@@ -217,7 +222,7 @@ class _Search:
                 cell = self._cell_of(slot)
                 self._replace(slot, cell[~mask[cell]])
         if any(shared > self._most_shared for shared in self._shared):
-            self._reasons.append(Reason.OVERLAP)
+            self._reasons.append(Shortfall.OVERLAP)
 
     def _replace(self, slot: int, others: Whole) -> None:
         fitting = others[self._may_swap(np.array(slot), others)]
@@ -240,9 +245,9 @@ class _Search:
                 if self._is_near() or not self._take_best(slots, others):
                     break
         if abs(self._score_gap) > self._score_tolerance:
-            self._reasons.append(Reason.SCORE)
+            self._reasons.append(Shortfall.SCORE)
         if abs(self._information_gap) > self._information_tolerance:
-            self._reasons.append(Reason.INFORMATION)
+            self._reasons.append(Shortfall.INFORMATION)
 
     def _is_near(self) -> bool:
         return (
@@ -312,11 +317,11 @@ class _Search:
         """How the paper stands now."""
         bank = self._bank
         if self.repeated():
-            self._reasons.append(Reason.KEY_POINTS)
-        missed = {Reason.SCORE, Reason.INFORMATION} & set(self._reasons)
+            self._reasons.append(Shortfall.KEY_POINTS)
+        missed = {Shortfall.SCORE, Shortfall.INFORMATION} & set(self._reasons)
         return Equating(
             is_equated=not missed,
-            reasons=tuple(reason for reason in Reason if reason in self._reasons),
+            reasons=tuple(one for one in Shortfall if one in self._reasons),
             ability=bank.ability,
             target_score=_thousandths(bank.target_score),
             score=_thousandths(bank.target_score + self._score_gap),

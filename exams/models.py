@@ -337,6 +337,7 @@ class Sitting(SQLModel, table=True):
             postgresql_where=text("status = 'OPEN'"),
         ),
         Index("sitting_due", "deadline", postgresql_where=text("status = 'OPEN'")),
+        Index("sitting_latest_papers", "blueprint_id", "started_at"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -371,6 +372,16 @@ class SittingEvent(SQLModel, table=True):
     reason: str = Field(default="", max_length=500)
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)
     at: datetime = Field(sa_type=INSTANT)
+
+
+class RestingItem(SQLModel, table=True):
+    """An item that came on too many of the latest papers, and is not dealt until it has come on fewer."""
+
+    __tablename__ = "resting_item"
+
+    blueprint_code: str = Field(max_length=40, primary_key=True)
+    revision_id: UUID = Field(foreign_key="item_revision.id", primary_key=True)
+    since: datetime = Field(sa_type=INSTANT)
 
 
 class AnswerEvent(SQLModel, table=True):
@@ -447,3 +458,95 @@ class PracticalResult(SQLModel, table=True):
     second_signed_at: datetime | None = Field(default=None, sa_type=INSTANT)
     state: ScoreState = Field(default=ScoreState.PROVISIONAL, sa_type=one_of(ScoreState))
     released_at: datetime | None = Field(default=None, sa_type=INSTANT)
+
+
+class RegradeKind(StrEnum):
+    """What is decided of an item that was found wrong after it was sat."""
+
+    CHANGE_KEY = "CHANGE_KEY"
+    DROP = "DROP"
+    GIVE_ALL = "GIVE_ALL"
+
+
+class RegradeStatus(StrEnum):
+    """A proposal, and what a second person made of it."""
+
+    PROPOSED = "PROPOSED"
+    APPROVED = "APPROVED"
+    REFUSED = "REFUSED"
+
+
+class Regrade(SQLModel, table=True):
+    """A decision on one revision for marking alone; its wording and its own key stay as they were."""
+
+    __table_args__ = (
+        CheckConstraint(
+            "status <> 'APPROVED' OR (decided_by IS NOT NULL AND decided_by <> proposed_by)", name="regrade_needs_two"
+        ),
+        CheckConstraint("(status = 'PROPOSED') = (decided_at IS NULL)", name="regrade_decided_once"),
+        CheckConstraint("(kind = 'CHANGE_KEY') = (new_key <> '')", name="regrade_key"),
+        Index("regrade_one_proposed", "revision_id", unique=True, postgresql_where=text("status = 'PROPOSED'")),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    revision_id: UUID = Field(foreign_key="item_revision.id", index=True)
+    kind: RegradeKind = Field(sa_type=one_of(RegradeKind))
+    new_key: str = Field(default="", max_length=8, description="in the revision's own letters")
+    reason: str = Field(max_length=500, description="told to the candidates whose score changes")
+    status: RegradeStatus = Field(default=RegradeStatus.PROPOSED, sa_type=one_of(RegradeStatus))
+    proposed_by: UUID = Field(foreign_key="person.id")
+    proposed_at: datetime = Field(sa_type=INSTANT)
+    decided_by: UUID | None = Field(default=None, foreign_key="person.id")
+    decided_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    decision_note: str = Field(default="", max_length=500)
+    figures: dict[str, Any] = Field(
+        default_factory=dict, sa_type=JSON, nullable=False, description="how many it met, as approved"
+    )
+
+
+class AppealStatus(StrEnum):
+    """A request for a recount, and its answer."""
+
+    OPEN = "OPEN"
+    UPHELD = "UPHELD"
+    CORRECTED = "CORRECTED"
+
+
+class Appeal(SQLModel, table=True):
+    """A candidate's request to count a released score again (domain.md §4.5)."""
+
+    __table_args__ = (
+        Index("appeal_one_open", "score_id", unique=True, postgresql_where=text("status = 'OPEN'")),
+        CheckConstraint(
+            "(status = 'OPEN') = (answered_at IS NULL) AND (status = 'OPEN') = (answer = '')", name="appeal_answered"
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    score_id: UUID = Field(foreign_key="score.id", index=True)
+    person_id: UUID = Field(foreign_key="person.id", index=True)
+    reason: str = Field(max_length=500)
+    status: AppealStatus = Field(default=AppealStatus.OPEN, sa_type=one_of(AppealStatus))
+    asked_at: datetime = Field(sa_type=INSTANT)
+    answer_by: date
+    answer: str = Field(default="", max_length=1000)
+    answered_by: UUID | None = Field(default=None, foreign_key="person.id")
+    answered_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    recount: dict[str, Any] = Field(
+        default_factory=dict, sa_type=JSON, nullable=False, description="what the recount gave when it was answered"
+    )
+
+
+class ScoreRevision(SQLModel, table=True):
+    """A score as it was and as it became, and by which decision. Append-only; the score row keeps what counts now."""
+
+    __tablename__ = "score_revision"
+    __table_args__ = (CheckConstraint("num_nonnulls(regrade_id, appeal_id) = 1", name="revision_has_one_cause"),)
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    score_id: UUID = Field(foreign_key="score.id", index=True)
+    regrade_id: UUID | None = Field(default=None, foreign_key="regrade.id", index=True)
+    appeal_id: UUID | None = Field(default=None, foreign_key="appeal.id")
+    was: dict[str, Any] = Field(sa_type=JSON, nullable=False)
+    became: dict[str, Any] = Field(sa_type=JSON, nullable=False)
+    at: datetime = Field(sa_type=INSTANT)

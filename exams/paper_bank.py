@@ -135,13 +135,19 @@ def _by_place(enemies: Iterable[tuple[UUID, UUID]], place: Mapping[UUID, int]) -
     return {one: _whole(sorted(others)) for one, others in found.items()}
 
 
-def overexposed(bank: Bank, dealt: Mapping[UUID, int], *, papers: int, ceiling_percent: int) -> frozenset[UUID]:
+def overexposed(
+    bank: Bank, dealt: Mapping[UUID, int], *, papers: int, ceiling_percent: int, local_percent: int = 0
+) -> frozenset[UUID]:
     """The items that came on more than the ceiling's share of the papers so far, and should rest.
 
-    A cell too narrow for the ceiling gets one that it can keep while still dealing at random.
+    Where a cell, or the local items together, are too few for the ceiling they get one that they
+    can keep while still being dealt at random.
     """
     counts = _whole([dealt.get(item.revision_id, 0) for item in bank.items])
     needed = _whole([cell.count for cell in bank.cells])
-    ceiling = np.maximum(ceiling_percent, _ROOM_PERCENT * needed // np.diff(bank.starts))
-    tired = (counts * _PERCENT >= ceiling[bank.cell] * papers) & (counts >= _LEAST_DEALT)
+    ceiling = np.maximum(ceiling_percent, _ROOM_PERCENT * needed // np.diff(bank.starts))[bank.cell]
+    locals_needed = -(-bank.total * local_percent // _PERCENT)
+    local_ceiling = _ROOM_PERCENT * locals_needed // max(int(bank.is_local.sum()), 1)
+    ceiling = np.where(bank.is_local, np.maximum(ceiling, local_ceiling), ceiling)
+    tired = (counts * _PERCENT >= ceiling * papers) & (counts >= _LEAST_DEALT)
     return frozenset(bank.items[number].revision_id for number in np.flatnonzero(tired))

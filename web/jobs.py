@@ -14,6 +14,7 @@ from sqlmodel import col, delete, select
 
 from certificates.models import Certificate
 from exams.board import begin_due_sessions, mark_no_shows
+from exams.exposure import rest_tired_items
 from exams.handing_in import close_overdue
 from exams.identity.retention import forget_faces
 from training.models import RateCount, SignIn
@@ -58,6 +59,10 @@ async def _mark_no_shows(_: Services, session: AsyncSession, now: datetime) -> i
     return await mark_no_shows(session, now=now, limit=_BATCH)
 
 
+async def _rest_tired_items(_: Services, session: AsyncSession, now: datetime) -> int:
+    return await rest_tired_items(session, now=now)
+
+
 async def _forget_faces(services: Services, session: AsyncSession, now: datetime) -> int:
     printed = select(Certificate.photo_id).where(col(Certificate.photo_id).is_not(None))
     return await forget_faces(session, store=services.store, now=now, needed=printed)
@@ -78,6 +83,7 @@ JOBS = (
     Job("close_overdue_sittings", timedelta(seconds=1), _close_overdue),
     Job("begin_sessions", timedelta(seconds=10), _begin_sessions),
     Job("mark_no_shows", timedelta(seconds=30), _mark_no_shows),
+    Job("rest_tired_items", timedelta(minutes=10), _rest_tired_items),
     Job("forget_faces", timedelta(hours=1), _forget_faces),
     Job("forget_rate_counts", timedelta(minutes=10), _forget_rate_counts),
     Job("forget_sign_ins", timedelta(hours=6), _forget_sign_ins),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,13 +11,13 @@ from sqlmodel import select
 from exams.equating import EquatedPaper, Limits, equate_paper
 from exams.models import Booking, EnterpriseExam, ExamSession, Sitting, SittingEvent
 from exams.paper_bank import prepare
-from exams.sittings import STARTED, start_sitting
+from exams.sittings import STARTED
 from question_bank.difficulty import PRIOR_RULES, Difficulty, Priors, load_ratings, record_difficulties
 from question_bank.queries import get_blueprint_version, load_pool
-from tests.makers.exams import make_booking, make_session
+from tests.makers.exams import make_session
 from tests.makers.items import make_bank
-from tests.makers.people import make_person
-from tests.makers.sittings import check_in, make_device, make_enterprise_sitting, make_sitting
+from tests.makers.seated import make_seated
+from tests.makers.sittings import make_enterprise_sitting, make_sitting
 from training.calendar import china_date
 from training.rules import get_rules
 
@@ -35,24 +34,6 @@ async def exam_session(session: AsyncSession, vault: Vault, now: datetime) -> Ex
     """One with the shipped bank behind it."""
     await make_bank(session, vault, now=now)
     return await make_session(session, vault, now=now, seats=5)
-
-
-async def sit(
-    session: AsyncSession, vault: Vault, exam_session: ExamSession, *, seat: int, seed: int, now: datetime
-) -> Sitting:
-    """Start the sitting of somebody at a seat."""
-    who = await make_person(session, vault, now=now)
-    exam_session.starts_at, exam_session.ends_at = now + timedelta(hours=72), now + timedelta(hours=74)
-    await session.flush()
-    booking: Booking = await make_booking(session, vault, now=now, who=who, exam_session=exam_session)
-    booking.seat_no = seat
-    officer = await make_person(session, vault, now=now)
-    await check_in(session, booking, officer=officer, now=now)
-    device = await make_device(session, who, now=now)
-    entry = await start_sitting(
-        session, booking_id=booking.id, person_id=who.person.id, device=device, seed=seed, now=now
-    )
-    return await session.get_one(Sitting, entry.sitting_id)
 
 
 async def kept(session: AsyncSession, sitting: Sitting) -> dict[str, Any]:
@@ -72,7 +53,10 @@ async def deal_again(session: AsyncSession, sitting: Sitting, *, now: datetime) 
     bank = prepare(pool.items, ratings.difficulties, blueprint.cells, cut=cut, enemies=ratings.enemies)
     beside = [await session.get_one(Sitting, UUID(sitting_id)) for sitting_id in detail["beside"]]
     neighbours = [{UUID(row["revision"]) for row in other.paper} for other in beside]
-    return equate_paper(bank, seed=sitting.seed, limits=Limits(**detail["limits"]), neighbours=neighbours)
+    resting = [UUID(revision_id) for revision_id in detail["resting"]]
+    return equate_paper(
+        bank, seed=sitting.seed, limits=Limits(**detail["limits"]), resting=resting, neighbours=neighbours
+    )
 
 
 async def test_a_sitting_gets_a_paper_as_hard_as_any_other(
@@ -80,7 +64,7 @@ async def test_a_sitting_gets_a_paper_as_hard_as_any_other(
 ) -> None:
     scores = []
     for seat in (1, 3, 5):
-        sitting = await sit(session, vault, exam_session, seat=seat, seed=seat, now=now)
+        sitting = await make_seated(session, vault, exam_session, seat=seat, seed=seat, now=now)
         equating = (await kept(session, sitting))["equating"]
         assert sitting.algorithm == "equate-1"
         assert (equating["is_equated"], equating["reasons"]) == (True, [])
@@ -92,7 +76,7 @@ async def test_what_is_kept_deals_the_same_paper_again(
     session: AsyncSession, vault: Vault, exam_session: ExamSession, now: datetime
 ) -> None:
     for seat in (1, 3, 2):
-        sitting = await sit(session, vault, exam_session, seat=seat, seed=seat, now=now)
+        sitting = await make_seated(session, vault, exam_session, seat=seat, seed=seat, now=now)
         again = await deal_again(session, sitting, now=now)
         assert again.paper.stored() == sitting.paper
         assert again.equating.detail() == (await kept(session, sitting))["equating"]
@@ -101,9 +85,9 @@ async def test_what_is_kept_deals_the_same_paper_again(
 async def test_only_the_seats_beside_are_neighbours(
     session: AsyncSession, vault: Vault, exam_session: ExamSession, now: datetime
 ) -> None:
-    first = await sit(session, vault, exam_session, seat=1, seed=1, now=now)
-    third = await sit(session, vault, exam_session, seat=3, seed=2, now=now)
-    second = await sit(session, vault, exam_session, seat=2, seed=3, now=now)
+    first = await make_seated(session, vault, exam_session, seat=1, seed=1, now=now)
+    third = await make_seated(session, vault, exam_session, seat=3, seed=2, now=now)
+    second = await make_seated(session, vault, exam_session, seat=2, seed=3, now=now)
     assert (await kept(session, third))["beside"] == []
     detail = await kept(session, second)
     assert detail["beside"] == [str(first.id), str(third.id)]
@@ -115,13 +99,13 @@ async def test_only_the_seats_beside_are_neighbours(
 async def test_a_new_calibration_counts_from_the_next_paper_on(
     session: AsyncSession, vault: Vault, exam_session: ExamSession, now: datetime
 ) -> None:
-    before = await kept(session, await sit(session, vault, exam_session, seat=1, seed=1, now=now))
+    before = await kept(session, await make_seated(session, vault, exam_session, seat=1, seed=1, now=now))
     pool = await load_pool(session, "SO_1_2")
     estimates = {
         item.revision_id: Difficulty(number * 7919 % 3001 - 2000, 80) for number, item in enumerate(pool.items)
     }
     await record_difficulties(session, subject="SO_1_2", estimates=estimates, now=now)
-    after = await kept(session, await sit(session, vault, exam_session, seat=5, seed=1, now=now))
+    after = await kept(session, await make_seated(session, vault, exam_session, seat=5, seed=1, now=now))
     assert after["ratings"] != before["ratings"]
     assert after["equating"]["error"] < before["equating"]["error"]
 
@@ -132,7 +116,7 @@ async def test_a_bank_of_a_single_paper_is_dealt_and_the_overlap_is_on_record(
     sat = await make_sitting(session, vault, now=now)
     booking = await session.get_one(Booking, sat.booking_id)
     exam_session = await session.get_one(ExamSession, booking.exam_session_id)
-    neighbour = await sit(session, vault, exam_session, seat=booking.seat_no + 1, seed=2, now=now)
+    neighbour = await make_seated(session, vault, exam_session, seat=booking.seat_no + 1, seed=2, now=now)
     equating = (await kept(session, neighbour))["equating"]
     assert equating["shared"] == 100
     assert "OVERLAP" in equating["reasons"]

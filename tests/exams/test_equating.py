@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exams.equating import EquatedPaper, Limits, Reason, equate_paper
+from exams.equating import EquatedPaper, Equating, Limits, Shortfall, equate_paper
 from exams.paper_bank import overexposed, prepare
 from exams.papers import BankTooSmall
 from question_bank.difficulty import Difficulty
@@ -118,7 +118,7 @@ def test_neighbours_share_no_more_than_allowed(seed: int, other: int, percent: i
     left, right = (ids_of(equate_paper(BANK, seed=number, limits=limits)) for number in (other, other ^ 1))
     paper = equate_paper(BANK, seed=seed, limits=limits, neighbours=[left, right])
     assert paper.equating.shared == max(len(ids_of(paper) & left), len(ids_of(paper) & right)) <= percent
-    assert Reason.OVERLAP not in paper.equating.reasons
+    assert Shortfall.OVERLAP not in paper.equating.reasons
 
 
 def test_neighbours_of_a_bank_of_one_paper_share_it_and_it_is_said() -> None:
@@ -129,7 +129,7 @@ def test_neighbours_of_a_bank_of_one_paper_share_it_and_it_is_said() -> None:
     beside = ids_of(equate_paper(bank, seed=1, limits=LIMITS))
     equating = equate_paper(bank, seed=2, limits=LIMITS, neighbours=[beside]).equating
     assert equating.shared == 90
-    assert Reason.OVERLAP in equating.reasons
+    assert Shortfall.OVERLAP in equating.reasons
 
 
 @given(SEEDS)
@@ -138,13 +138,13 @@ def test_resting_items_stay_away_while_the_bank_can_spare_them(seed: int) -> Non
     resting = {item.revision_id for item in POOL[::3]}
     paper = equate_paper(BANK, seed=seed, limits=LIMITS, resting=resting)
     assert not ids_of(paper) & resting
-    assert Reason.EXPOSURE not in paper.equating.reasons
+    assert Shortfall.EXPOSURE not in paper.equating.reasons
 
 
 def test_where_all_are_tired_they_come_all_the_same_and_it_is_said() -> None:
     paper = equate_paper(BANK, seed=1, limits=LIMITS, resting=list(BY_ID))
     assert len(paper.paper.items) == 100
-    assert Reason.EXPOSURE in paper.equating.reasons
+    assert Shortfall.EXPOSURE in paper.equating.reasons
 
 
 def test_an_item_rests_once_it_came_on_more_than_its_share() -> None:
@@ -153,12 +153,24 @@ def test_an_item_rests_once_it_came_on_more_than_its_share() -> None:
     assert overexposed(bank, {common: 3}, papers=3, ceiling_percent=12) == frozenset()
 
 
+def test_scarce_local_items_do_not_rest() -> None:
+    local = next(item for item in POOL if item.is_local)
+    dealt = {local.revision_id: 30}
+    assert overexposed(BANK, dealt, papers=100, ceiling_percent=12) == {local.revision_id}
+    assert not overexposed(BANK, dealt, papers=100, ceiling_percent=12, local_percent=15)
+
+
+def test_what_is_kept_of_the_equating_reads_back() -> None:
+    equating = equate_paper(BANK, seed=1, limits=LIMITS, resting=list(BY_ID)).equating
+    assert Equating.read(json.loads(json.dumps(equating.detail()))) == equating
+
+
 def test_a_target_out_of_reach_is_said_and_the_blueprint_still_kept() -> None:
     bank = make_bank(target=EquatingTarget(ability=0, score=99_000, information=9000))
     paper = equate_paper(bank, seed=1, limits=LIMITS)
     drawn = [BY_ID[item.revision_id] for item in paper.paper.items]
     assert not paper.equating.is_equated
-    assert Reason.SCORE in paper.equating.reasons
+    assert Shortfall.SCORE in paper.equating.reasons
     assert Counter((item.area, item.type) for item in drawn) == {(cell.area, cell.type): cell.count for cell in CELLS}
     assert len({item.key_point for item in drawn}) == len(drawn)
 
@@ -208,6 +220,6 @@ def test_whatever_a_tight_bank_cannot_keep_is_said(
     assert Counter(item.type for item in drawn) == {cell.type: cell.count for cell in cells if cell.count}
     assert len(ids_of(paper)) == len(drawn)
     has_repeats = len({item.key_point for item in drawn}) < len(drawn)
-    assert has_repeats == bool(paper.paper.repeated) == (Reason.KEY_POINTS in paper.equating.reasons)
+    assert has_repeats == bool(paper.paper.repeated) == (Shortfall.KEY_POINTS in paper.equating.reasons)
     meet = any(set(pair) <= ids_of(paper) for pair in enemies)
-    assert meet == (Reason.ENEMIES in paper.equating.reasons)
+    assert meet == (Shortfall.ENEMIES in paper.equating.reasons)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-_APPEND_ONLY = {"audit_entry", "answer_event", "identity_check", "sitting_event", "training_record"}
+_APPEND_ONLY = {"audit_entry", "answer_event", "identity_check", "sitting_event", "training_record", "item_difficulty"}
 
 
 def _differences(connection: Connection) -> list[object]:

@@ -1037,6 +1037,69 @@ def upgrade() -> None:
         postgresql_where=sa.text("finished_at IS NULL"),
     )
     op.create_table(
+        "regrade",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("revision_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "CHANGE_KEY",
+                "DROP",
+                "GIVE_ALL",
+                name="regradekind_is_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("new_key", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "PROPOSED",
+                "APPROVED",
+                "REFUSED",
+                name="regradestatus_is_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("proposed_by", sa.Uuid(), nullable=False),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decision_note", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
+        sa.Column("figures", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.CheckConstraint("(kind = 'CHANGE_KEY') = (new_key <> '')", name=op.f("ck_regrade_regrade_key")),
+        sa.CheckConstraint(
+            "(status = 'PROPOSED') = (decided_at IS NULL)", name=op.f("ck_regrade_regrade_decided_once")
+        ),
+        sa.CheckConstraint(
+            "status <> 'APPROVED' OR (decided_by IS NOT NULL AND decided_by <> proposed_by)",
+            name=op.f("ck_regrade_regrade_needs_two"),
+        ),
+        sa.ForeignKeyConstraint(["decided_by"], ["person.id"], name=op.f("fk_regrade_decided_by")),
+        sa.ForeignKeyConstraint(["proposed_by"], ["person.id"], name=op.f("fk_regrade_proposed_by")),
+        sa.ForeignKeyConstraint(["revision_id"], ["item_revision.id"], name=op.f("fk_regrade_revision_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_regrade")),
+    )
+    op.create_index(op.f("ix_regrade_revision_id"), "regrade", ["revision_id"], unique=False)
+    op.create_index(
+        "regrade_one_proposed", "regrade", ["revision_id"], unique=True, postgresql_where=sa.text("status = 'PROPOSED'")
+    )
+    op.create_table(
+        "resting_item",
+        sa.Column("blueprint_code", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
+        sa.Column("revision_id", sa.Uuid(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["revision_id"], ["item_revision.id"], name=op.f("fk_resting_item_revision_id")),
+        sa.PrimaryKeyConstraint("blueprint_code", "revision_id", name=op.f("pk_resting_item")),
+    )
+    op.create_table(
         "block_progress",
         sa.Column("learning_id", sa.Uuid(), nullable=False),
         sa.Column("block_id", sa.Uuid(), nullable=False),
@@ -1601,6 +1664,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_sitting_person_id"), "sitting", ["person_id"], unique=False)
     op.create_index("sitting_due", "sitting", ["deadline"], unique=False, postgresql_where=sa.text("status = 'OPEN'"))
+    op.create_index("sitting_latest_papers", "sitting", ["blueprint_id", "started_at"], unique=False)
     op.create_index(
         "sitting_one_open_per_exam",
         "sitting",
@@ -1658,6 +1722,62 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sitting_event")),
     )
     op.create_index(op.f("ix_sitting_event_sitting_id"), "sitting_event", ["sitting_id"], unique=False)
+    op.create_table(
+        "appeal",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("score_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "OPEN",
+                "UPHELD",
+                "CORRECTED",
+                name="appealstatus_is_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answer_by", sa.Date(), nullable=False),
+        sa.Column("answer", sqlmodel.sql.sqltypes.AutoString(length=1000), nullable=False),
+        sa.Column("answered_by", sa.Uuid(), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("recount", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.CheckConstraint(
+            "(status = 'OPEN') = (answered_at IS NULL) AND (status = 'OPEN') = (answer = '')",
+            name=op.f("ck_appeal_appeal_answered"),
+        ),
+        sa.ForeignKeyConstraint(["answered_by"], ["person.id"], name=op.f("fk_appeal_answered_by")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_appeal_person_id")),
+        sa.ForeignKeyConstraint(["score_id"], ["score.id"], name=op.f("fk_appeal_score_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_appeal")),
+    )
+    op.create_index("appeal_one_open", "appeal", ["score_id"], unique=True, postgresql_where=sa.text("status = 'OPEN'"))
+    op.create_index(op.f("ix_appeal_person_id"), "appeal", ["person_id"], unique=False)
+    op.create_index(op.f("ix_appeal_score_id"), "appeal", ["score_id"], unique=False)
+    op.create_table(
+        "score_revision",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("score_id", sa.Uuid(), nullable=False),
+        sa.Column("regrade_id", sa.Uuid(), nullable=True),
+        sa.Column("appeal_id", sa.Uuid(), nullable=True),
+        sa.Column("was", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("became", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "num_nonnulls(regrade_id, appeal_id) = 1", name=op.f("ck_score_revision_revision_has_one_cause")
+        ),
+        sa.ForeignKeyConstraint(["appeal_id"], ["appeal.id"], name=op.f("fk_score_revision_appeal_id")),
+        sa.ForeignKeyConstraint(["regrade_id"], ["regrade.id"], name=op.f("fk_score_revision_regrade_id")),
+        sa.ForeignKeyConstraint(["score_id"], ["score.id"], name=op.f("fk_score_revision_score_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_score_revision")),
+    )
+    op.create_index(op.f("ix_score_revision_regrade_id"), "score_revision", ["regrade_id"], unique=False)
+    op.create_index(op.f("ix_score_revision_score_id"), "score_revision", ["score_id"], unique=False)
     # ### end Alembic commands ###
     guards.create(op.get_bind())
 

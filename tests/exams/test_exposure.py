@@ -1,0 +1,47 @@
+"""Items that came on too many papers rest, and come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import select, update
+
+from exams.exposure import rest_tired_items
+from exams.models import RestingItem, Sitting, SittingStatus
+from tests.makers.exams import make_session
+from tests.makers.items import make_bank
+from tests.makers.seated import make_seated
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from training.vault import Vault
+
+
+async def resting(session: AsyncSession) -> set[UUID]:
+    return set((await session.exec(select(RestingItem.revision_id))).all())
+
+
+async def test_what_came_too_often_rests_until_it_has_come_less(
+    session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    await make_bank(session, vault, now=now)
+    exam_session = await make_session(session, vault, now=now, seats=20)
+    for seat in range(1, 13):
+        await make_seated(session, vault, exam_session, seat=seat, seed=seat, now=now)
+    assert await rest_tired_items(session, now=now) > 0
+    tired = await resting(session)
+    assert await rest_tired_items(session, now=now) == 0
+    sitting = await make_seated(session, vault, exam_session, seat=15, seed=99, now=now)
+    assert not {str(revision_id) for revision_id in tired} & {row["revision"] for row in sitting.paper}
+    await session.exec(update(Sitting).values(status=SittingStatus.VOID, submitted_at=now))
+    assert await rest_tired_items(session, now=now) == len(tired)
+    assert await resting(session) == set()
+
+
+async def test_nobody_rests_where_nobody_sat(session: AsyncSession, vault: Vault, now: datetime) -> None:
+    await make_bank(session, vault, now=now)
+    assert await rest_tired_items(session, now=now) == 0
