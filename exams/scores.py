@@ -19,6 +19,7 @@ from exams.models import (
     Score,
     ScoreState,
     Sitting,
+    SittingStatus,
 )
 from training import audit
 from training.calendar import china_date
@@ -77,6 +78,16 @@ class SessionScores:
     release_by: date | None
 
 
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """Which session a release is about; `answering` counts the sittings that are still open."""
+
+    qualification_name: str
+    site_name: str
+    starts_at: datetime
+    answering: int
+
+
 async def list_sessions_to_release(session: AsyncSession) -> list[SessionScores]:
     """Sessions with provisional scores, the most urgent first."""
     statement = (
@@ -95,14 +106,32 @@ async def list_sessions_to_release(session: AsyncSession) -> list[SessionScores]
     )
     lines = []
     for exam_session, waiting, passed, release_by in (await session.exec(statement)).all():
-        qualification = await session.get_one(Qualification, exam_session.qualification_code)
-        site = await session.get_one(Organisation, exam_session.site_id)
+        qualification, site = await _names_of(session, exam_session)
         lines.append(
-            SessionScores(
-                exam_session.id, qualification.name, site.name, exam_session.starts_at, waiting, passed, release_by
-            )
+            SessionScores(exam_session.id, qualification, site, exam_session.starts_at, waiting, passed, release_by)
         )
     return lines
+
+
+async def _names_of(session: AsyncSession, exam_session: ExamSession) -> tuple[str, str]:
+    qualification = await session.get_one(Qualification, exam_session.qualification_code)
+    site = await session.get_one(Organisation, exam_session.site_id)
+    return qualification.name, site.name
+
+
+async def get_session_facts(session: AsyncSession, *, exam_session_id: UUID) -> SessionFacts:
+    """Which session it is, and how many are still answering. Raises `NotFound`."""
+    exam_session = await session.get(ExamSession, exam_session_id)
+    if exam_session is None:
+        raise NotFound
+    answering = (
+        select(func.count())
+        .select_from(Sitting)
+        .join(Booking, col(Booking.id) == Sitting.booking_id)
+        .where(Booking.exam_session_id == exam_session_id, Sitting.status == SittingStatus.OPEN)
+    )
+    qualification, site = await _names_of(session, exam_session)
+    return SessionFacts(qualification, site, exam_session.starts_at, (await session.exec(answering)).one())
 
 
 async def list_scores(session: AsyncSession, *, exam_session_id: UUID) -> list[ScoreLine]:

@@ -153,6 +153,7 @@ class Occasion:
     status: SittingStatus | None
     seconds_left: int
     attempts_left: int
+    passed: bool = False
 
     @property
     def can_start(self) -> bool:
@@ -341,6 +342,7 @@ async def _enterprise_occasions(session: AsyncSession, person_id: UUID, now: dat
     )
     rows = (await session.exec(statement)).all()
     sittings = await _sittings_of(session, person_id)
+    passed = await _passed_exams(session, person_id)
     occasions = []
     for exam, organisation in rows:
         attempts = [row for row in sittings if row.enterprise_exam_id == exam.id]
@@ -358,9 +360,19 @@ async def _enterprise_occasions(session: AsyncSession, person_id: UUID, now: dat
                 status=_shown_status(latest, now),
                 seconds_left=_left(latest, now),
                 attempts_left=max(exam.attempts_allowed - len(attempts), 0) if is_open else 0,
+                passed=exam.id in passed,
             )
         )
     return occasions
+
+
+async def _passed_exams(session: AsyncSession, person_id: UUID) -> set[UUID | None]:
+    statement = (
+        select(Sitting.enterprise_exam_id)
+        .join(Score, col(Score.sitting_id) == Sitting.id)
+        .where(Sitting.person_id == person_id, Sitting.status != SittingStatus.VOID, col(Score.passed))
+    )
+    return set((await session.exec(statement)).all())
 
 
 async def _sittings_of(session: AsyncSession, person_id: UUID) -> list[Sitting]:

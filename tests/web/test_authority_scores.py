@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import select
 
 from exams.handing_in import close_overdue, hand_in
-from exams.models import Application, Booking, Score, ScoreState
+from exams.models import Application, Booking, Score, ScoreState, Sitting, SittingStatus
 from exams.scores import list_scores
 from tests.makers.people import PASSWORD, Known, make_organisation, make_person, make_role
 from tests.makers.sittings import Sat, answer, make_enterprise_sitting, make_sitting, right_choices
@@ -190,3 +190,16 @@ async def test_the_pages_speak_english(client: Client, desk: Desk) -> None:
     await client.submit("/language", {"language": "en", "next": "/"})
     assert "Release of scores" in (await client.get("/authority/scores")).text
     assert "1 people, 1 passed, 1 to release." in (await client.get(desk.path)).text
+
+
+async def test_the_preview_names_its_session_and_who_is_still_answering(
+    client: Client, session: AsyncSession, vault: Vault, desk: Desk, clock: FixedClock
+) -> None:
+    page = await client.get(desk.path)
+    assert "低压电工作业 · 演示第一考试点 · 2026年11月21日" in page.text
+    assert "正在答题" not in page.text
+    sitting = await session.get_one(Sitting, desk.sat.id, populate_existing=True)
+    sitting.status, sitting.submitted_at = SittingStatus.OPEN, None
+    session.add(sitting)
+    await session.commit()
+    assert "还有 1 人正在答题" in (await client.get(desk.path)).text

@@ -242,6 +242,7 @@ async def test_handing_in_lists_what_is_open_and_is_done_once(
     assert "没有合格也不要紧" in page.text
     assert "待审成绩" not in page.text
     assert "还可以考 1 次" in (await client.get("/sittings")).text
+    assert "再考一次" in (await client.get("/learn")).text
 
 
 async def test_nobody_leaves_a_certificate_exam_early(
@@ -290,6 +291,8 @@ async def test_a_pass_is_told_with_its_record(
     assert "已记入您的培训档案" in page.text
     assert (await session.exec(select(func.count()).select_from(TrainingRecord))).one() == 1
     assert "年度安全考试" in (await client.get("/learn/records")).text
+    assert "待参加的考试" not in (await client.get("/learn")).text
+    assert "再考一次" in (await client.get("/sittings")).text
 
 
 async def begin_certificate_exam(

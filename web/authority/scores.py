@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from exams.models import ScoreState
 from exams.scores import (
     ScoreLine,
+    get_session_facts,
     lift_withholding,
     list_scores,
     list_sessions_to_release,
@@ -126,6 +127,7 @@ async def _preview(session: AsyncSession, exam_session_id: UUID, error: AnpeiErr
         "exam_session_id": exam_session_id,
         "lines": lines,
         "bands": histogram(lines),
+        "about": await get_session_facts(session, exam_session_id=exam_session_id),
         "waiting": sum(line.state is ScoreState.PROVISIONAL for line in lines),
         "passed": sum(line.passed for line in lines),
         "error": error,

@@ -57,7 +57,7 @@ class HomeController(Controller):
         meant = await list_courses(session, category=post.category or PersonCategory.EMPLOYEE)
         context = {
             "viewer": viewer,
-            "occasions": [occasion for occasion in occasions if occasion.can_start],
+            "occasions": [occasion for occasion in occasions if occasion.can_start and not occasion.passed],
             "learnings": learnings,
             "assigned": assigned,
             "years": years_of(records),
