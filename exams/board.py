@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col, func, select
 
 from exams.check_in import Entry, get_entry, get_site_session
+from exams.equating import Equating
 from exams.models import (
     AnswerEvent,
     Booking,
@@ -150,7 +151,8 @@ class Board:
 class Happening:
     """One line of what happened at a seat: an act of the site or of the candidate, never a verdict.
 
-    `actor_name` is empty for the candidate's own acts and for those of the system.
+    `actor_name` is empty for the candidate's own acts and for those of the system. The start tells
+    how the paper was equated.
     """
 
     kind: str
@@ -158,6 +160,7 @@ class Happening:
     note: str
     minutes: int | None
     at: datetime
+    equating: Equating | None = None
 
 
 async def list_sessions(
@@ -214,6 +217,7 @@ async def list_happenings(session: AsyncSession, *, booking_id: UUID) -> list[Ha
             event.reason,
             event.detail.get("minutes"),
             event.at,
+            Equating.read(event.detail["equating"]) if "equating" in event.detail else None,
         )
         for event, name, candidate_id in (await session.exec(events)).all()
     ]

@@ -14,6 +14,7 @@ from certificates.models import (
 from certificates.status import CertificateStatus
 from certificates.verdict import Outcome
 from exams.board import SeatState
+from exams.equating import Shortfall
 from exams.identity.scores import Reason
 from exams.models import (
     ApplicationKind,
@@ -28,6 +29,8 @@ from exams.models import (
     SessionStatus,
     SittingStatus,
 )
+from exams.response_times import TimeFlag
+from exams.session_report import Coefficient, ItemFlag
 from question_bank.models import ItemLevel, ItemType, RevisionStatus
 from training.errors import N_
 from training.models import (
@@ -166,6 +169,12 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (Reason.ENROLLED_UNUSABLE, N_("登记照片无法用于比对")),
     (Reason.SECOND_ENGINE_BLIND, N_("第二个比对引擎没有找到人脸")),
     (Reason.ENGINE_FAILED, N_("比对程序未能完成")),
+    (Shortfall.SCORE, N_("预期得分偏离目标")),
+    (Shortfall.INFORMATION, N_("信息量偏离目标")),
+    (Shortfall.KEY_POINTS, N_("有知识点重复")),
+    (Shortfall.ENEMIES, N_("有互斥题同卷")),
+    (Shortfall.OVERLAP, N_("与邻座相同题目超过上限")),
+    (Shortfall.EXPOSURE, N_("动用了应暂停的题目")),
     (SeatState.FREE, N_("空位")),
     (SeatState.BOOKED, N_("未到")),
     (SeatState.AT_DESK, N_("签到处核验中")),
@@ -219,6 +228,16 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (CancellationGround.REVOKED, N_("证书已被依法撤销")),
     (CancellationGround.EXPIRED, N_("有效期届满未延续")),
     (CancellationGround.INCAPABLE, N_("持证人丧失行为能力")),
+    (Coefficient.KR20, N_("KR-20 信度")),
+    (Coefficient.KR21, N_("KR-21 信度")),
+    (ItemFlag.NEGATIVE, N_("高分考生反而答错")),
+    (ItemFlag.DISTRACTOR, N_("某错误选项多于正确答案")),
+    (ItemFlag.HARD, N_("过难")),
+    (ItemFlag.EASY, N_("过易")),
+    (TimeFlag.RAPID, N_("快速作答偏多")),
+    (TimeFlag.RAPID_AND_RIGHT, N_("快速作答且多数正确")),
+    (TimeFlag.SHORT, N_("总用时明显偏短")),
+    (TimeFlag.LONG, N_("总用时明显偏长")),
     (IssuerType.AUTHORITY, N_("考核发证机关")),
     (IssuerType.TRAINING_ORG, N_("培训机构")),
     (IssuerType.ENTERPRISE, N_("企业")),

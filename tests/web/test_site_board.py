@@ -189,3 +189,21 @@ async def test_the_job_begins_sessions_and_writes_off_whoever_did_not_come(sessi
     assert await mark_no_shows(session, now=at + timedelta(minutes=29)) == 0
     assert await mark_no_shows(session, now=at + timedelta(minutes=30)) == 2
     assert await mark_no_shows(session, now=at + timedelta(minutes=30)) == 0
+
+
+async def test_the_seat_tells_whether_its_paper_is_as_hard_as_any_other(
+    client: Client, session: AsyncSession, desk: Desk
+) -> None:
+    for number in (0, 1):
+        await begin(session, desk, number)
+    await session.commit()
+    await client.sign_in(desk.head.phone, PASSWORD)
+    seats = f"/site/sessions/{desk.exam_session.id}/seats"
+    first, second = [(await client.get(f"{seats}/{desk.bookings[number].id}")).text for number in (0, 1)]
+    assert "试卷已等值：及格线处预期答对" in first
+    assert "与邻座相同题目超过上限" not in first
+    assert "与邻座相同题目超过上限" in second  # the bank has one paper only
+    await client.submit("/language", {"language": "en", "next": "/"})
+    assert (
+        "Shares more items with a neighbour than allowed" in (await client.get(f"{seats}/{desk.bookings[1].id}")).text
+    )
