@@ -10,8 +10,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import sqlalchemy
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import bindparam, func
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import col, select, update
 
 from training import audit
@@ -31,6 +34,7 @@ from training.models import (
 )
 from training.organisations import ROLES_OF_KIND
 from training.people import PHONE, document_index
+from training.prepared import run
 from training.rules import get_number
 
 if TYPE_CHECKING:
@@ -204,34 +208,53 @@ async def open_sign_in(
     return token, sign_in
 
 
-async def find_viewer(session: AsyncSession, *, token: str, now: datetime) -> Viewer | None:
-    """Who holds this token, if the sign-in is still open."""
-    statement = (
-        select(SignIn, Account, Person)
-        .join(Account, col(Account.id) == SignIn.account_id)
-        .join(Person, col(Person.id) == Account.person_id)
-        .where(
-            SignIn.token_hash == token_hash(token),
-            col(SignIn.ended_at).is_(None),
-            SignIn.expires_at > now,
-            col(Account.closed_at).is_(None),
+_ROLES = (
+    select(
+        func.jsonb_agg(
+            aggregate_order_by(
+                func.jsonb_build_array(RoleGrant.role, RoleGrant.organisation_id, Organisation.name),
+                col(RoleGrant.granted_at),
+                col(RoleGrant.id),
+            )
         )
     )
-    row = (await session.exec(statement)).one_or_none()
+    .join(Organisation, col(Organisation.id) == RoleGrant.organisation_id)
+    .where(col(RoleGrant.person_id) == Person.id, col(RoleGrant.withdrawn_at).is_(None))
+    .correlate(Person)
+    .scalar_subquery()
+)
+_VIEWER = (
+    sqlalchemy.select(
+        col(SignIn.id), col(SignIn.seen_at), col(SignIn.organisation_id), col(Account.id), col(Account.language),
+        col(Person.id), col(Person.name), _ROLES,
+    )
+    .join(Account, col(Account.id) == SignIn.account_id)
+    .join(Person, col(Person.id) == Account.person_id)
+    .where(
+        col(SignIn.token_hash) == bindparam("token_hash"),
+        col(SignIn.ended_at).is_(None),
+        col(SignIn.expires_at) > bindparam("now"),
+        col(Account.closed_at).is_(None),
+    )
+)  # fmt: skip
+
+
+async def find_viewer(session: AsyncSession, *, token: str, now: datetime) -> Viewer | None:
+    """Who holds this token, if the sign-in is still open."""
+    row = (await run(session, _VIEWER, token_hash=token_hash(token), now=now)).one_or_none()
     if row is None:
         return None
-    sign_in, account, person = row
-    if now - sign_in.seen_at > _SEEN_EVERY:
-        sign_in.seen_at = now
-        session.add(sign_in)
+    sign_in_id, seen_at, organisation_id, account_id, language, person_id, name, roles = row
+    if now - seen_at > _SEEN_EVERY:
+        await session.exec(update(SignIn).where(col(SignIn.id) == sign_in_id).values(seen_at=now))
     return Viewer(
-        person_id=person.id,
-        account_id=account.id,
-        sign_in_id=sign_in.id,
-        name=person.name,
-        language=account.language,
-        organisation_id=sign_in.organisation_id,
-        roles=await list_roles(session, person.id),
+        person_id=person_id,
+        account_id=account_id,
+        sign_in_id=sign_in_id,
+        name=name,
+        language=language,
+        organisation_id=organisation_id,
+        roles=tuple(HeldRole(Role(role), UUID(organisation), called) for role, organisation, called in roles or ()),
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import ARRAY, Date, String, any_, bindparam
 from sqlmodel import col, or_, select
 
 from training.models import Rule
+from training.prepared import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,31 +18,27 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 
+_ON = bindparam("day", type_=Date)
+_IN_FORCE = select(Rule.code, Rule.value).where(
+    col(Rule.code) == any_(bindparam("codes", type_=ARRAY(String))),
+    Rule.effective_from <= _ON,
+    or_(col(Rule.effective_to).is_(None), col(Rule.effective_to) > _ON),
+)
+
+
 class RuleMissing(LookupError):
     """No value of a rule is in force on a day: a mistake of operation, not of a person."""
 
 
 async def get_rule(session: AsyncSession, code: str, *, on: date) -> Any:  # noqa: ANN401 - a JSON value
     """The value of a rule on a day. Raises `RuleMissing`."""
-    statement = select(Rule.value).where(
-        Rule.code == code,
-        Rule.effective_from <= on,
-        or_(col(Rule.effective_to).is_(None), col(Rule.effective_to) > on),
-    )
-    values = (await session.exec(statement)).all()
-    if not values:
-        raise RuleMissing(code)
-    return values[0]
+    return (await get_rules(session, (code,), on=on))[code]
 
 
 async def get_rules(session: AsyncSession, codes: Sequence[str], *, on: date) -> dict[str, Any]:
     """Several rules on a day in one query, by code. Raises `RuleMissing`."""
-    statement = select(Rule.code, Rule.value).where(
-        col(Rule.code).in_(codes),
-        Rule.effective_from <= on,
-        or_(col(Rule.effective_to).is_(None), col(Rule.effective_to) > on),
-    )
-    found = dict((await session.exec(statement)).all())
+    rows = await run(session, _IN_FORCE, codes=list(codes), day=on)
+    found = dict(rows.tuples().all())
     for code in codes:
         if code not in found:
             raise RuleMissing(code)

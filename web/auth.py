@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from litestar import Request
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
 from litestar.enums import ScopeType
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from training.accounts import HeldRole, Viewer, find_viewer
 from training.errors import NotAllowed
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 SIGN_IN_COOKIE = "anpei_sign_in"
 LANGUAGE_COOKIE = "anpei_language"
 _UNSIGNED = ("/static/", "/health/", "/metrics")
+_LATER = "/api/"  # looked up by `provide_caller` where a call asks who is calling
 
 
 def read_token(request: Request) -> str | None:  # type: ignore[type-arg]  # litestar's own alias leaves them open
@@ -33,7 +37,7 @@ def read_token(request: Request) -> str | None:  # type: ignore[type-arg]  # lit
 
 
 class WhoIsLooking:
-    """ASGI middleware: puts the `Viewer` (or None) into the scope's state and sets the language."""
+    """ASGI middleware: puts the `Viewer` of a page (or None) into the scope's state and sets the language."""
 
     def __init__(self, app: ASGIApp, services: Services) -> None:
         self.app = app
@@ -45,21 +49,40 @@ class WhoIsLooking:
             await self.app(scope, receive, send)
             return
         request: Request = Request(scope)  # type: ignore[type-arg]
-        viewer = None
-        if token := read_token(request):
+        speak(request, None)
+        if not scope["path"].startswith(_LATER) and (token := read_token(request)):
             now = self.services.clock.now()
             async with self.services.sessions() as session, session.begin():
                 viewer = await find_viewer(session, token=token, now=now)
-        scope["state"]["viewer"] = viewer
-        chosen = request.cookies.get(LANGUAGE_COOKIE) or (viewer.language if viewer else "")
-        language.set(chosen if chosen in LANGUAGES else LANGUAGES[0])
+            scope["state"]["viewer"] = viewer
+            speak(request, viewer)
         await self.app(scope, receive, send)
+
+
+def speak(request: Request, viewer: Viewer | None) -> None:  # type: ignore[type-arg]
+    """Choose the language of the request."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE) or (viewer.language if viewer else "")
+    language.set(chosen if chosen in LANGUAGES else LANGUAGES[0])
 
 
 def provide_visitor(request: Request) -> Viewer | None:  # type: ignore[type-arg]
     """The signed-in person, or None."""
     visitor: Viewer | None = request.scope["state"].get("viewer")
     return visitor
+
+
+async def provide_caller(
+    request: Request,  # type: ignore[type-arg]
+    session: NamedDependency[AsyncSession],
+    now: NamedDependency[datetime],
+) -> Viewer:
+    """The signed-in person of a call, looked up in the call's own transaction. Raises `SignInNeeded`."""
+    token = read_token(request)
+    viewer = await find_viewer(session, token=token, now=now) if token else None
+    if viewer is None:
+        raise SignInNeeded
+    speak(request, viewer)
+    return viewer
 
 
 def provide_viewer(request: Request) -> Viewer:  # type: ignore[type-arg]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post, put
 from litestar.connection import ASGIConnection
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody
@@ -35,6 +35,7 @@ from web.api.bodies import (
     started_out,
     state_out,
 )
+from web.auth import provide_caller
 from web.services import Services
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -75,6 +76,7 @@ class ApiSittingController(Controller):
     path = "/api/v1"
     tags = ("Sittings",)
     guards = (not_from_another_site,)
+    dependencies = {"viewer": Provide(provide_caller)}  # noqa: RUF012 - declared by litestar as of the instance
 
     @get("/me/sittings", summary="What can I sit?")
     async def list_mine(
