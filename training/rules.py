@@ -38,7 +38,7 @@ async def get_rule(session: AsyncSession, code: str, *, on: date) -> Any:  # noq
 async def get_rules(session: AsyncSession, codes: Sequence[str], *, on: date) -> dict[str, Any]:
     """Several rules on a day in one query, by code. Raises `RuleMissing`."""
     rows = await run(session, _IN_FORCE, codes=list(codes), day=on)
-    found = dict(rows.tuples().all())
+    found: dict[str, Any] = {row[0]: row[1] for row in rows}
     for code in codes:
         if code not in found:
             raise RuleMissing(code)
