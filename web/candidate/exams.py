@@ -19,6 +19,7 @@ from exams.plans import list_plans
 from exams.qualifications import get_conditions, get_qualification, get_rules, list_qualifications
 from exams.queries_applications import list_own_applications
 from exams.queries_seats import count_upcoming
+from exams.sheets import list_occasions
 from training.accounts import Viewer
 from training.calendar import china_date
 from training.errors import AnpeiError
@@ -40,7 +41,10 @@ class ExamsController(Controller):
     ) -> Template:
         """My applications, newest first."""
         applications = await list_own_applications(session, viewer.person_id, now=now)
-        return Template("candidate/exams.html", context={"applications": applications, "now": now})
+        occasions = await list_occasions(session, person_id=viewer.person_id, now=now)
+        to_sit = [each for each in occasions if each.can_start and not each.passed]
+        context = {"applications": applications, "to_sit": to_sit, "now": now}
+        return Template("candidate/exams.html", context=context)
 
     @get("/qualifications")
     async def catalogue(
