@@ -6,18 +6,19 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import cast
-from sqlalchemy.dialects.postgresql import JSONPATH
+from sqlalchemy import Uuid, bindparam, cast
+from sqlalchemy.dialects.postgresql import JSONPATH, aggregate_order_by
 from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 
 from exams.equating import Limits, equate_paper
 from exams.models import Booking, RestingItem, Sitting, SittingStatus
 from exams.paper_bank import prepare
-from question_bank.difficulty import PRIOR_RULES, Priors, load_ratings
-from question_bank.queries import load_pool
+from question_bank.difficulty import PRIOR_RULES, RATINGS_VERSION, Priors, load_ratings
+from question_bank.queries import POOL_VERSION, load_pool
 from training.calendar import china_date
-from training.rules import get_rules
+from training.prepared import run
+from training.rules import RULES, check_rules
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,6 +36,7 @@ _LIMIT_RULES = (
     "paper.equate.information_percent",
     "paper.overlap.percent",
 )
+_RULES = (*_LIMIT_RULES, *PRIOR_RULES)
 _KEPT = 64
 
 
@@ -68,9 +70,14 @@ async def deal_paper(
 
     Two neighbours who start in the same instant do not see each other's papers.
     """
-    stock = await load_stock(session, blueprint, now=now)
-    resting = await _list_resting(session, blueprint.code)
-    beside = await _list_beside(session, booking_id) if booking_id else {}
+    facts = (
+        await run(
+            session, _FACTS, codes=list(_RULES), day=china_date(now), subject=blueprint.code, booking_id=booking_id
+        )
+    ).one()
+    stock = await _read_stock(session, blueprint, facts)
+    resting = sorted(facts.resting or ())
+    beside = {sitting_id: frozenset(map(UUID, found)) for sitting_id, found in facts.beside or ()}
     done = equate_paper(stock.bank, seed=seed, limits=stock.limits, resting=resting, neighbours=list(beside.values()))
     detail = {
         "repeated": list(done.paper.repeated),
@@ -78,17 +85,22 @@ async def deal_paper(
         "limits": asdict(stock.limits),
         "ratings": stock.ratings_digest,
         "resting": [str(revision_id) for revision_id in resting],
-        "beside": [str(sitting_id) for sitting_id in beside],
+        "beside": list(beside),
     }
     return Dealt(done.paper, stock.pool_digest, detail)
 
 
 async def load_stock(session: AsyncSession, blueprint: BlueprintView, *, now: datetime) -> Stock:
     """The blueprint's bank and limits as they are now. Raises `BankTooSmall`."""
-    rules = await get_rules(session, (*_LIMIT_RULES, *PRIOR_RULES), on=china_date(now))
+    facts = await run(session, _STOCK, codes=list(_RULES), day=china_date(now), subject=blueprint.code)
+    return await _read_stock(session, blueprint, facts.one())
+
+
+async def _read_stock(session: AsyncSession, blueprint: BlueprintView, facts: Any) -> Stock:  # noqa: ANN401 - a row
+    rules = check_rules(facts.rules, _RULES)
     limits = Limits(*(int(rules[code]) for code in _LIMIT_RULES))
-    pool = await load_pool(session, blueprint.code)
-    ratings = await load_ratings(session, pool, priors=Priors.read(rules))
+    pool = await load_pool(session, blueprint.code, version=facts.pool)
+    ratings = await load_ratings(session, pool, priors=Priors.read(rules), version=facts.ratings)
     return Stock(_bank_of(blueprint, pool, ratings), limits, pool.digest, ratings.digest)
 
 
@@ -106,25 +118,33 @@ def _bank_of(blueprint: BlueprintView, pool: Pool, ratings: Ratings) -> Bank:
     return known
 
 
-async def _list_resting(session: AsyncSession, code: str) -> list[UUID]:
-    statement = select(RestingItem.revision_id).where(RestingItem.blueprint_code == code)
-    return sorted((await session.exec(statement)).all())
+_RESTING = (
+    select(func.array_agg(RestingItem.revision_id))
+    .where(RestingItem.blueprint_code == bindparam("subject"))
+    .scalar_subquery()
+)
 
 
-async def _list_beside(session: AsyncSession, booking_id: UUID) -> dict[UUID, frozenset[UUID]]:
-    """The revisions on the papers of the two seats beside, by sitting, in the order of the seats."""
+def _select_beside() -> Any:  # noqa: ANN401 - an SQL expression
+    """The sittings at the two seats beside, in the order of the seats, each with the revisions on its paper."""
     own = aliased(Booking)
-    revisions = func.jsonb_path_query_array(Sitting.paper, cast("$[*].revision", JSONPATH))
-    statement = (
-        select(Sitting.id, revisions)
+    paper = func.jsonb_build_array(
+        Sitting.id, func.jsonb_path_query_array(Sitting.paper, cast("$[*].revision", JSONPATH))
+    )
+    return (
+        select(func.jsonb_agg(aggregate_order_by(paper, col(Booking.seat_no), col(Sitting.id))))
+        .select_from(Sitting)
         .join(Booking, col(Booking.id) == Sitting.booking_id)
         .join(own, col(own.exam_session_id) == Booking.exam_session_id)
         .where(
-            own.id == booking_id,
-            func.abs(Booking.seat_no - own.seat_no) == 1,
+            own.id == bindparam("booking_id", type_=Uuid),
+            col(Booking.seat_no).in_((own.seat_no - 1, own.seat_no + 1)),
             Sitting.status != SittingStatus.VOID,
         )
-        .order_by(col(Booking.seat_no), col(Sitting.id))
+        .scalar_subquery()
     )
-    rows = (await session.exec(statement)).all()
-    return {sitting_id: frozenset(map(UUID, found)) for sitting_id, found in rows}
+
+
+# Everything that a deal hangs on, in one question.
+_STOCK = select(RULES.label("rules"), POOL_VERSION.label("pool"), RATINGS_VERSION.label("ratings"))
+_FACTS = _STOCK.add_columns(_RESTING.label("resting"), _select_beside().label("beside"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement
+import sqlalchemy
+from sqlalchemy import ColumnElement, bindparam, text
 from sqlmodel import col, select
 
 from exams.answers import device_token, device_token_hash
@@ -29,8 +30,10 @@ from exams.timing import deadline_for, extended, is_over, latest_entry, seconds_
 from question_bank.queries import get_blueprint
 from training import audit
 from training.calendar import china_date
+from training.columns import JSON, new_id
 from training.errors import N_, BadInput, Conflict, NotFound
-from training.rules import get_number
+from training.prepared import run
+from training.rules import RULES, check_rules
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 STARTED, TAKEN_OVER, RELEASED, EXTENDED = "STARTED", "TAKEN_OVER", "RELEASED", "EXTENDED"
 HANDED_IN, TIMED_OUT = "HANDED_IN", "TIMED_OUT"
 _LONGEST_EXTENSION = 240
+_TRIES = 3
 
 
 class NotCheckedIn(Conflict):
@@ -130,14 +134,19 @@ async def start_sitting(
     Asked again by the same device it gives the same sitting with the same token, so that a
     reload or a second click neither restarts the clock nor deals a new paper.
     """
-    occasion = col(Sitting.booking_id) == booking_id
-    if known := await _find(session, occasion, person_id):
-        return await resume_sitting(session, sitting_id=known, person_id=person_id, device=device, now=now)
-    code = await _check_booking(session, booking_id, person_id=person_id, now=now)
-    if known := await _find(session, occasion, person_id):
-        return await resume_sitting(session, sitting_id=known, person_id=person_id, device=device, now=now)
-    sitting = await _open(session, code, person_id=person_id, device=device, seed=seed, now=now, booking_id=booking_id)
-    return _entry(sitting, device, now=now, is_new=True)
+    for _ in range(_TRIES):
+        found = await _find_booking(session, booking_id, person_id=person_id, now=now)
+        if found.sitting_id is not None:
+            known: UUID = found.sitting_id
+            return await resume_sitting(session, sitting_id=known, person_id=person_id, device=device, now=now)
+        code = _check_booking(found, now=now)
+        entry = await _open(
+            session, code, person_id=person_id, device=device, seed=seed, now=now, booking_id=booking_id
+        )
+        # None: another click was first, or the site changed the booking after it was read. Look again.
+        if entry is not None:
+            return entry
+    raise NotCheckedIn
 
 
 async def start_enterprise_sitting(
@@ -157,10 +166,12 @@ async def start_enterprise_sitting(
     if now >= exam.closes_at:
         raise EntryClosed
     await _check_attempts(session, exam, person_id)
-    sitting = await _open(
+    entry = await _open(
         session, exam.blueprint_code, person_id=person_id, device=device, seed=seed, now=now, enterprise_exam_id=exam_id
     )
-    return _entry(sitting, device, now=now, is_new=True)
+    if entry is None:
+        raise NotFound
+    return entry
 
 
 async def resume_sitting(
@@ -264,38 +275,59 @@ async def _find(session: AsyncSession, occasion: ColumnElement[bool], person_id:
     return (await session.exec(statement)).one_or_none()
 
 
-async def _check_booking(session: AsyncSession, booking_id: UUID, *, person_id: UUID, now: datetime) -> str:
-    """Lock the booking and see that it may be sat now. Gives the blueprint's code."""
-    verdict = (
-        select(IdentityCheck.verdict)
-        .where(IdentityCheck.booking_id == Booking.id)
-        .order_by(col(IdentityCheck.at).desc(), col(IdentityCheck.id).desc())
-        .limit(1)
-        .scalar_subquery()
+_LATE = "exam.late_min"
+_VERDICT = (
+    select(IdentityCheck.verdict)
+    .where(IdentityCheck.booking_id == Booking.id)
+    .order_by(col(IdentityCheck.at).desc(), col(IdentityCheck.id).desc())
+    .limit(1)
+    .correlate(Booking)
+    .scalar_subquery()
+)
+_SITTING = (
+    select(Sitting.id)
+    .where(Sitting.booking_id == Booking.id, Sitting.status != SittingStatus.VOID)
+    .correlate(Booking)
+    .scalar_subquery()
+)
+_BOOKING = (
+    sqlalchemy.select(
+        col(Booking.status), col(Booking.checked_in_at), col(ExamSession.status).label("session_status"),
+        col(ExamSession.starts_at), col(ExamSession.ends_at), col(Qualification.blueprint_code),
+        _VERDICT.label("verdict"), _SITTING.label("sitting_id"), RULES.label("rules"),
     )
-    statement = (
-        select(Booking, ExamSession, Qualification.blueprint_code, verdict)
-        .join(ExamSession, col(ExamSession.id) == Booking.exam_session_id)
-        .join(Qualification, col(Qualification.code) == ExamSession.qualification_code)
-        .where(Booking.id == booking_id, Booking.person_id == person_id)
-        .with_for_update(of=Booking)
-        .execution_options(populate_existing=True)
+    .join(ExamSession, col(ExamSession.id) == Booking.exam_session_id)
+    .join(Qualification, col(Qualification.code) == ExamSession.qualification_code)
+    .where(
+        col(Booking.id) == bindparam("booking_id"),
+        col(Booking.person_id) == bindparam("person_id"),
+        col(Booking.part) == ExamPart.THEORY,
     )
-    found = (await session.exec(statement)).one_or_none()
-    if found is None or found[0].part is not ExamPart.THEORY:
+)  # fmt: skip
+
+
+async def _find_booking(session: AsyncSession, booking_id: UUID, *, person_id: UUID, now: datetime) -> Any:  # noqa: ANN401 - a row
+    """Everything that decides whether a booking may be sat, and its sitting if there is one. Raises `NotFound`."""
+    rows = await run(session, _BOOKING, booking_id=booking_id, person_id=person_id, codes=[_LATE], day=china_date(now))
+    found = rows.one_or_none()
+    if found is None:
         raise NotFound
-    booking, exam_session, code, verdict_found = found
-    if exam_session.status is SessionStatus.CANCELLED or booking.status is BookingStatus.CANCELLED:
+    return found
+
+
+def _check_booking(found: Any, *, now: datetime) -> str:  # noqa: ANN401 - a row
+    """See that the booking may be sat now. Gives the blueprint's code."""
+    if found.session_status is SessionStatus.CANCELLED or found.status is BookingStatus.CANCELLED:
         raise SessionCancelled
-    if booking.status is not BookingStatus.CHECKED_IN or verdict_found is not CheckVerdict.ACCEPT:
+    if found.status is not BookingStatus.CHECKED_IN or found.verdict is not CheckVerdict.ACCEPT:
         raise NotCheckedIn
-    if now < exam_session.starts_at:
+    if now < found.starts_at:
         raise NotYetOpen
-    late = await get_number(session, "exam.late_min", on=china_date(now))
-    entered = booking.checked_in_at or now
-    if entered >= latest_entry(exam_session.starts_at, late_minutes=late) or now >= exam_session.ends_at:
+    late = int(check_rules(found.rules, (_LATE,))[_LATE])
+    entered = found.checked_in_at or now
+    if entered >= latest_entry(found.starts_at, late_minutes=late) or now >= found.ends_at:
         raise EntryClosed
-    return str(code)
+    return str(found.blueprint_code)
 
 
 async def _check_attempts(session: AsyncSession, exam: EnterpriseExam, person_id: UUID) -> None:
@@ -316,10 +348,16 @@ async def _open(
     now: datetime,
     booking_id: UUID | None = None,
     enterprise_exam_id: UUID | None = None,
-) -> Sitting:
+) -> Entry | None:
+    """Deal and write a sitting, with its first event; None if the occasion does not admit one any more."""
     blueprint = await get_blueprint(session, code)
     dealt = await deal_paper(session, blueprint=blueprint, seed=seed, booking_id=booking_id, now=now)
-    sitting = Sitting(
+    sitting_id, total = new_id(), len(dealt.paper.items)
+    token, deadline = device_token(device.key, sitting_id, 1), deadline_for(now, minutes=blueprint.minutes)
+    opened = await run(
+        session,
+        _OPEN_BOOKING if booking_id else _OPEN_EXAM,
+        id=sitting_id,
         booking_id=booking_id,
         enterprise_exam_id=enterprise_exam_id,
         person_id=person_id,
@@ -328,17 +366,63 @@ async def _open(
         algorithm=dealt.paper.algorithm,
         bank_digest=bytes.fromhex(dealt.bank_digest),
         paper=dealt.paper.stored(),
-        item_count=len(dealt.paper.items),
-        started_at=now,
-        deadline=deadline_for(now, minutes=blueprint.minutes),
+        item_count=total,
+        deadline=deadline,
+        device_sign_in_id=device.sign_in_id,
+        device_token_hash=device_token_hash(token),
+        event_id=new_id(),
+        detail=dealt.detail,
+        now=now,
     )
-    _bind(sitting, device)
-    session.add(sitting)
-    await session.flush()
-    _note(session, sitting, STARTED, actor_id=person_id, now=now, **dealt.detail)
-    audit.record(session, action="sitting.started", target=("sitting", sitting.id), actor_id=person_id, now=now)
-    await session.flush()
-    return sitting
+    if opened.one_or_none() is None:
+        return None
+    await audit.write(session, action="sitting.started", table="sitting", acts=[(sitting_id, person_id)], now=now)
+    return Entry(
+        sitting_id=sitting_id,
+        device_token=token,
+        status=SittingStatus.OPEN,
+        started_at=now,
+        deadline=deadline,
+        seconds_left=seconds_left(deadline, now=now),
+        total=total,
+        is_new=True,
+    )
+
+
+# The occasion is locked and looked at again as the sitting is written, so that whoever cancels it or clicks twice
+# comes either before (no row) or after. Unique indexes prove that there is one sitting.
+_OPEN = """
+WITH held AS ({occasion} FOR UPDATE), opened AS (
+    INSERT INTO sitting (
+        id, booking_id, enterprise_exam_id, person_id, blueprint_id, seed, algorithm, bank_digest, paper, item_count,
+        status, started_at, deadline, device_number, device_sign_in_id, device_token_hash
+    )
+    SELECT
+        CAST(:id AS uuid), CAST(:booking_id AS uuid), CAST(:enterprise_exam_id AS uuid), CAST(:person_id AS uuid),
+        CAST(:blueprint_id AS uuid), CAST(:seed AS bigint), CAST(:algorithm AS text), CAST(:bank_digest AS bytea),
+        :paper, CAST(:item_count AS integer), 'OPEN', CAST(:now AS timestamptz), CAST(:deadline AS timestamptz), 1,
+        CAST(:device_sign_in_id AS uuid), CAST(:device_token_hash AS bytea)
+    FROM held
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)
+INSERT INTO sitting_event (id, sitting_id, kind, actor_id, reason, detail, at)
+SELECT CAST(:event_id AS uuid), id, '{kind}', CAST(:person_id AS uuid), '', :detail, CAST(:now AS timestamptz)
+FROM opened RETURNING sitting_id
+"""
+_JSON_VALUES = (bindparam("paper", type_=JSON), bindparam("detail", type_=JSON))
+_OPEN_BOOKING = text(
+    _OPEN.format(
+        kind=STARTED, occasion="SELECT FROM booking WHERE id = CAST(:booking_id AS uuid) AND status = 'CHECKED_IN'"
+    )
+).bindparams(*_JSON_VALUES)
+_OPEN_EXAM = text(
+    _OPEN.format(
+        kind=STARTED,
+        occasion="SELECT FROM enterprise_exam_candidate WHERE exam_id = CAST(:enterprise_exam_id AS uuid) "
+        "AND person_id = CAST(:person_id AS uuid)",
+    )
+).bindparams(*_JSON_VALUES)
 
 
 def _bind(sitting: Sitting, device: Device) -> None:
@@ -356,7 +440,7 @@ def holds_sitting(sitting: Sitting, device: Device) -> bool:
     )
 
 
-def _entry(sitting: Sitting, device: Device, *, now: datetime, is_new: bool = False, took_over: bool = False) -> Entry:
+def _entry(sitting: Sitting, device: Device, *, now: datetime, took_over: bool = False) -> Entry:
     is_open = sitting.status is SittingStatus.OPEN
     return Entry(
         sitting_id=sitting.id,
@@ -366,7 +450,6 @@ def _entry(sitting: Sitting, device: Device, *, now: datetime, is_new: bool = Fa
         deadline=sitting.deadline,
         seconds_left=seconds_left(sitting.deadline, now=now) if is_open else 0,
         total=sitting.item_count,
-        is_new=is_new,
         took_over=took_over,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import col, select
 
 from question_bank.models import (
@@ -22,9 +22,10 @@ from question_bank.models import (
 )
 from training import audit
 from training.errors import NotFound
+from training.prepared import run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -80,13 +81,31 @@ class Ratings:
 _ratings: dict[tuple[Any, ...], Ratings] = {}
 
 
-async def load_ratings(session: AsyncSession, pool: Pool, *, priors: Priors) -> Ratings:
+# What tells one state of what is known of a subject's items; for a statement with the parameter `subject`.
+_SUBJECT: Any = bindparam("subject")
+RATINGS_VERSION = (
+    select(
+        func.jsonb_build_array(
+            select(func.count()).where(col(ItemDifficulty.subject) == _SUBJECT).scalar_subquery(),
+            func.count(),
+            func.bit_xor(func.hash_record_extended(func.row(ItemEnemy.first_id, ItemEnemy.second_id), 0)),
+        )
+    )
+    .where(col(ItemEnemy.subject) == _SUBJECT)
+    .scalar_subquery()
+)
+_RATINGS_VERSION = select(RATINGS_VERSION)
+
+
+async def load_ratings(
+    session: AsyncSession, pool: Pool, *, priors: Priors, version: Sequence[int | None] = ()
+) -> Ratings:
     """What is known of a pool's items; the prior where nothing is.
 
     Kept in the process like the pool itself. Estimates are only ever added, so their number
-    tells whether any is new.
+    tells whether any is new. `version` is `RATINGS_VERSION`, from whoever has read it in this transaction.
     """
-    version = await _version(session, pool.subject)
+    version = version or (await run(session, _RATINGS_VERSION, subject=pool.subject)).scalar_one()
     key = (pool.digest, *version, tuple(priors.level.items()), tuple(priors.type.items()), priors.se)
     known = _ratings.get(key)
     if known is not None:
@@ -114,14 +133,6 @@ def make_ratings(
     for first, second in ordered:
         digest.update(first.bytes + second.bytes)
     return Ratings(difficulties, ordered, digest.hexdigest())
-
-
-async def _version(session: AsyncSession, subject: str) -> tuple[int, int, int]:
-    estimates = select(func.count()).where(ItemDifficulty.subject == subject).scalar_subquery()
-    pair = func.hash_record_extended(func.row(ItemEnemy.first_id, ItemEnemy.second_id), 0)
-    statement = select(estimates, func.count(), func.bit_xor(pair)).where(ItemEnemy.subject == subject)
-    count, enemies, mixed = (await session.exec(statement)).one()
-    return count, enemies, mixed or 0
 
 
 async def _read_difficulties(session: AsyncSession, subject: str) -> dict[UUID, Difficulty]:

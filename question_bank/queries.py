@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import col, select
 
 from question_bank.errors import UnknownBlueprint
@@ -22,6 +22,7 @@ from question_bank.models import (
     RevisionStatus,
 )
 from training.errors import NotFound
+from training.prepared import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -139,7 +140,7 @@ _POOL_COLUMNS: tuple[Any, ...] = (
     ItemRevision.key_point,
     ItemRevision.is_local,
 )
-_pools: dict[tuple[str, int, int], Pool] = {}
+_pools: dict[tuple[Any, ...], Pool] = {}
 _revisions: dict[UUID, RevisionText] = {}
 _cells: dict[UUID, tuple[Cell, ...]] = {}
 
@@ -149,13 +150,25 @@ def pool_digest(revision_ids: Iterable[UUID]) -> str:
     return hashlib.sha256(b"".join(sorted(revision_id.bytes for revision_id in revision_ids))).hexdigest()
 
 
-async def load_pool(session: AsyncSession, subject: str) -> Pool:
+# What tells one state of a subject's bank from any other; for a statement with the parameter `subject`.
+POOL_VERSION = (
+    select(func.jsonb_build_array(func.count(), func.bit_xor(func.uuid_hash_extended(ItemRevision.id, 0))))
+    .select_from(ItemRevision)
+    .join(Item, col(Item.id) == ItemRevision.item_id)
+    .where(col(Item.subject) == bindparam("subject"), col(ItemRevision.status) == RevisionStatus.PUBLISHED)
+    .scalar_subquery()
+)
+_POOL_VERSION = select(POOL_VERSION)
+
+
+async def load_pool(session: AsyncSession, subject: str, *, version: Sequence[int | None] = ()) -> Pool:
     """The published revisions of a subject (a blueprint's code); empty if there are none.
 
     Kept in the process under a hash of exactly the revisions that are published now, which the
     database counts in a fraction of a millisecond: never stale, on any number of processes.
+    `version` is `POOL_VERSION`, from whoever has read it in this transaction.
     """
-    version = await _bank_version(session, subject)
+    version = version or (await run(session, _POOL_VERSION, subject=subject)).scalar_one()
     known = _pools.get((subject, *version))
     if known is not None:
         return known
@@ -164,17 +177,6 @@ async def load_pool(session: AsyncSession, subject: str) -> Pool:
         _pools.pop(next(iter(_pools)))
     _pools[subject, *version] = pool
     return pool
-
-
-async def _bank_version(session: AsyncSession, subject: str) -> tuple[int, int]:
-    statement = (
-        select(func.count(), func.bit_xor(func.uuid_hash_extended(ItemRevision.id, 0)))
-        .select_from(ItemRevision)
-        .join(Item, col(Item.id) == ItemRevision.item_id)
-        .where(Item.subject == subject, ItemRevision.status == RevisionStatus.PUBLISHED)
-    )
-    count, mixed = (await session.exec(statement)).one()
-    return count, mixed or 0
 
 
 async def _read_pool(session: AsyncSession, subject: str) -> Pool:
@@ -229,10 +231,14 @@ def _text_of(revision: ItemRevision, code: str, subject: str) -> RevisionText:
     )
 
 
+_COLUMNS = Blueprint.metadata.tables["blueprint"].c
+_BLUEPRINT = sqlalchemy.select(*_COLUMNS).where(_COLUMNS.code == bindparam("code"), _COLUMNS.is_current)
+_BLUEPRINT_VERSION = sqlalchemy.select(*_COLUMNS).where(_COLUMNS.id == bindparam("blueprint_id"))
+
+
 async def find_blueprint(session: AsyncSession, code: str) -> BlueprintView | None:
     """The current version of a blueprint, or None."""
-    statement = select(Blueprint).where(Blueprint.code == code, col(Blueprint.is_current))
-    row = (await session.exec(statement)).one_or_none()
+    row = (await run(session, _BLUEPRINT, code=code)).one_or_none()
     return await _view_of(session, row) if row else None
 
 
@@ -246,7 +252,7 @@ async def get_blueprint(session: AsyncSession, code: str) -> BlueprintView:
 
 async def get_blueprint_version(session: AsyncSession, blueprint_id: UUID) -> BlueprintView:
     """One version, current or not: the one a paper was drawn by. Raises `NotFound`."""
-    row = await session.get(Blueprint, blueprint_id)
+    row = (await run(session, _BLUEPRINT_VERSION, blueprint_id=blueprint_id)).one_or_none()
     if row is None:
         raise NotFound
     return await _view_of(session, row)
@@ -272,7 +278,7 @@ async def list_cells(session: AsyncSession, blueprint_id: UUID) -> tuple[Cell, .
     return cells
 
 
-async def _view_of(session: AsyncSession, row: Blueprint) -> BlueprintView:
+async def _view_of(session: AsyncSession, row: Any) -> BlueprintView:  # noqa: ANN401 - a Blueprint or its columns
     return BlueprintView(
         id=row.id,
         code=row.code,
@@ -288,7 +294,7 @@ async def _view_of(session: AsyncSession, row: Blueprint) -> BlueprintView:
     )
 
 
-def _target_of(row: Blueprint) -> EquatingTarget | None:
+def _target_of(row: Any) -> EquatingTarget | None:  # noqa: ANN401 - a Blueprint or its columns
     if row.equate_ability is None or row.equate_score is None or row.equate_information is None:
         return None
     return EquatingTarget(row.equate_ability, row.equate_score, row.equate_information)

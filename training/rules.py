@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Date, String, any_, bindparam
+from sqlalchemy import ARRAY, Date, String, and_, any_, bindparam, func
 from sqlmodel import col, or_, select
 
 from training.models import Rule
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 
 _ON = bindparam("day", type_=Date)
-_IN_FORCE = select(Rule.code, Rule.value).where(
+_IS_IN_FORCE = and_(
     col(Rule.code) == any_(bindparam("codes", type_=ARRAY(String))),
-    Rule.effective_from <= _ON,
+    col(Rule.effective_from) <= _ON,
     or_(col(Rule.effective_to).is_(None), col(Rule.effective_to) > _ON),
 )
+_IN_FORCE = select(Rule.code, Rule.value).where(_IS_IN_FORCE)
+# For a statement of which the rules are one column: the values by code, of the parameters `codes` and `day`.
+RULES = select(func.jsonb_object_agg(Rule.code, Rule.value)).where(_IS_IN_FORCE).scalar_subquery()
 
 
 class RuleMissing(LookupError):
@@ -38,7 +41,12 @@ async def get_rule(session: AsyncSession, code: str, *, on: date) -> Any:  # noq
 async def get_rules(session: AsyncSession, codes: Sequence[str], *, on: date) -> dict[str, Any]:
     """Several rules on a day in one query, by code. Raises `RuleMissing`."""
     rows = await run(session, _IN_FORCE, codes=list(codes), day=on)
-    found: dict[str, Any] = {row[0]: row[1] for row in rows}
+    return check_rules({row[0]: row[1] for row in rows}, codes)
+
+
+def check_rules(found: dict[str, Any] | None, codes: Sequence[str]) -> dict[str, Any]:
+    """What `RULES` gave, if nothing is missing. Raises `RuleMissing`."""
+    found = found or {}
     for code in codes:
         if code not in found:
             raise RuleMissing(code)
