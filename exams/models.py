@@ -384,6 +384,27 @@ class RestingItem(SQLModel, table=True):
     since: datetime = Field(sa_type=INSTANT)
 
 
+class DrawnPaper(SQLModel, table=True):
+    """A paper dealt before the start to a booked candidate, to be printed for a room without computers.
+
+    `paper` as in `Sitting`; `detail` as in a sitting's first event.
+    """
+
+    __tablename__ = "drawn_paper"
+    __table_args__ = (UniqueConstraint("booking_id"),)
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    booking_id: UUID = Field(foreign_key="booking.id")
+    blueprint_id: UUID = Field(foreign_key="blueprint.id")
+    seed: int = Field(sa_type=BigInteger)
+    algorithm: str = Field(max_length=20)
+    bank_digest: bytes
+    paper: list[dict[str, Any]] = Field(sa_type=JSON, nullable=False)
+    detail: dict[str, Any] = Field(sa_type=JSON, nullable=False)
+    drawn_by: UUID = Field(foreign_key="person.id")
+    drawn_at: datetime = Field(sa_type=INSTANT)
+
+
 class AnswerEvent(SQLModel, table=True):
     """One answer act, in the order of the client's own sequence number. Append-only.
 

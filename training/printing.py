@@ -38,7 +38,7 @@ rl_config.useA85 = 0
 
 
 class Sheet:
-    """One A4 page. Lengths in millimetres from the top left corner; `y` of a text is its baseline."""
+    """A4 pages, one at a time. Lengths in millimetres from the top left corner; `y` of a text is its baseline."""
 
     def __init__(self, fonts: FontSet, *, title: str, author: str, now: datetime) -> None:
         self._faces = {face: load_font(getattr(fonts, face.value)) for face in Face}
@@ -98,6 +98,11 @@ class Sheet:
             y += leading
         return y
 
+    def lines(self, text: str, *, width: float, size: float) -> list[str]:
+        """A text of any number of lines as `paragraph` would break it, for measuring before drawing."""
+        parts = [" ".join(part.split()) for part in text.splitlines()]
+        return [line for part in parts for line in self._lines(part, width * mm, size)]
+
     def line(self, x1: float, y1: float, x2: float, y2: float, *, colour: str = LINE, weight: float = 0.5) -> None:
         """A straight line, `weight` in points."""
         self._canvas.setStrokeColor(_colour(colour))
@@ -123,6 +128,14 @@ class Sheet:
         self._canvas.rect(
             x * mm, _up(y + height), width * mm, height * mm, stroke=int(weight > 0), fill=int(bool(fill))
         )
+
+    def circle(self, x: float, y: float, radius: float, *, fill: str = "", colour: str = LINE) -> None:
+        """Around a middle, filled if `fill` is given."""
+        if fill:
+            self._canvas.setFillColor(_colour(fill))
+        self._canvas.setStrokeColor(_colour(colour))
+        self._canvas.setLineWidth(0.6)
+        self._canvas.circle(x * mm, _up(y), radius * mm, stroke=1, fill=int(bool(fill)))
 
     def picture(self, x: float, y: float, width: float, height: float, data: bytes) -> None:
         """A JPEG or PNG that fills the frame, its middle shown."""
@@ -163,6 +176,11 @@ class Sheet:
         self._canvas.rotate(35)
         self._canvas.drawCentredString(0, 0, text)
         self._canvas.restoreState()
+
+    def next_page(self) -> None:
+        """Go on on another page."""
+        with ONE_AT_A_TIME:
+            self._canvas.showPage()
 
     def finish(self) -> bytes:
         """The PDF. To be called once."""

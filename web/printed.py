@@ -1,4 +1,4 @@
-"""Certificates as PDF: the fonts are parsed once a process, and pages are drawn off the event loop."""
+"""Certificates and papers as PDF: the fonts are parsed once a process, and pages are drawn off the event loop."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def draw(facts: PrintedCertificate | PrintedProof) -> bytes:
     return training_proof_pdf(facts, fonts())
 
 
+def pdf_download(data: bytes, name: str) -> Response[bytes]:
+    """A file that no cache keeps."""
+    headers = {"content-disposition": f'attachment; filename="{name}.pdf"', "cache-control": "private, no-store"}
+    return Response(data, media_type="application/pdf", headers=headers)
+
+
 async def certificate_document(
     session: AsyncSession, services: Services, certificate: Certificate, *, actor_id: UUID, now: datetime
 ) -> Response[bytes]:
@@ -51,6 +57,4 @@ async def certificate_document(
     audit.record(
         session, action="certificate.printed", target=("certificate", certificate.id), actor_id=actor_id, now=now
     )
-    name = f"certificate-{certificate.public_id[:8]}.pdf"
-    headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
-    return Response(await asyncio.to_thread(draw, facts), media_type="application/pdf", headers=headers)
+    return pdf_download(await asyncio.to_thread(draw, facts), f"certificate-{certificate.public_id[:8]}")

@@ -53,6 +53,7 @@ _PLACES: tuple[tuple[tuple[Role, ...], Place], ...] = (
     ((Role.QUESTION_EDITOR,), Place(N_("批量导入题目"), "file-upload", "/authority/items/import")),
     ((Role.APPLICATION_REVIEWER,), Place(N_("考试申请"), "clipboard-text", "/authority/applications")),
     ((Role.APPLICATION_REVIEWER, Role.ISSUER), Place(N_("考试计划"), "calendar", "/authority/plans")),
+    ((Role.APPLICATION_REVIEWER, Role.ISSUER), Place(N_("试卷存档和印制"), "printer", "/authority/papers")),
     ((Role.ISSUER,), Place(N_("发证审核"), "certificate", "/authority/certificates")),
     ((Role.ISSUER, Role.SYSTEM_ADMIN), Place(N_("许可和执法记录"), "license", "/authority/licences")),
     ((Role.SYSTEM_ADMIN,), Place(N_("单位和角色"), "building", "/authority/organisations")),

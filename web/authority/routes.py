@@ -12,6 +12,7 @@ import web.authority.home
 import web.authority.imports
 import web.authority.items
 import web.authority.licences
+import web.authority.papers
 import web.authority.plans
 import web.authority.scores
 
@@ -23,6 +24,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.applications.HANDLERS,
     *web.authority.plans.HANDLERS,
     *web.authority.scores.HANDLERS,
+    *web.authority.papers.HANDLERS,
     *web.authority.administration.HANDLERS,
     *web.authority.items.HANDLERS,
     *web.authority.imports.HANDLERS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.site import board, check_in, practical, sessions
+from web.site import board, check_in, papers, practical, sessions
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 HANDLERS: list[ControllerRouterHandler] = [
     *board.HANDLERS,
     *check_in.HANDLERS,
+    *papers.HANDLERS,
     *practical.HANDLERS,
     *sessions.HANDLERS,
 ]

@@ -12,6 +12,7 @@ from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from exams.drawn_papers import count_drawn
 from exams.models import ExamPart, SessionMode
 from exams.plans import list_plans
 from exams.qualifications import list_qualifications
@@ -73,8 +74,10 @@ class SessionController(Controller):
         """The sessions from yesterday on."""
         held = acting_as(viewer, Role.SITE_HEAD)
         since = start_of_day(china_date(now)) - timedelta(days=1)
+        sessions = await list_site_sessions(session, site_id=held.organisation_id, since=since)
         context = {
-            "sessions": await list_site_sessions(session, site_id=held.organisation_id, since=since),
+            "sessions": sessions,
+            "drawn": await count_drawn(session, [card.id for card in sessions]),
             "rooms": await list_rooms(session, held.organisation_id),
             "site_name": held.organisation_name,
             "now": now,

@@ -1526,6 +1526,24 @@ def upgrade() -> None:
     op.create_index(op.f("ix_certificate_person_id"), "certificate", ["person_id"], unique=False)
     op.create_index(op.f("ix_certificate_qualification_code"), "certificate", ["qualification_code"], unique=False)
     op.create_table(
+        "drawn_paper",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("booking_id", sa.Uuid(), nullable=False),
+        sa.Column("blueprint_id", sa.Uuid(), nullable=False),
+        sa.Column("seed", sa.BigInteger(), nullable=False),
+        sa.Column("algorithm", sqlmodel.sql.sqltypes.AutoString(length=20), nullable=False),
+        sa.Column("bank_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("paper", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("detail", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("drawn_by", sa.Uuid(), nullable=False),
+        sa.Column("drawn_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["blueprint_id"], ["blueprint.id"], name=op.f("fk_drawn_paper_blueprint_id")),
+        sa.ForeignKeyConstraint(["booking_id"], ["booking.id"], name=op.f("fk_drawn_paper_booking_id")),
+        sa.ForeignKeyConstraint(["drawn_by"], ["person.id"], name=op.f("fk_drawn_paper_drawn_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_drawn_paper")),
+        sa.UniqueConstraint("booking_id", name=op.f("uq_drawn_paper_booking_id")),
+    )
+    op.create_table(
         "identity_check",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("booking_id", sa.Uuid(), nullable=False),
