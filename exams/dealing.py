@@ -14,6 +14,7 @@ from sqlmodel import col, func, select
 from exams.equating import Limits, equate_paper
 from exams.models import Booking, RestingItem, Sitting, SittingStatus
 from exams.paper_bank import prepare
+from exams.papers import revision_id_of
 from question_bank.difficulty import PRIOR_RULES, RATINGS_VERSION, Priors, load_ratings
 from question_bank.queries import POOL_VERSION, load_pool
 from training.calendar import china_date
@@ -77,7 +78,7 @@ async def deal_paper(
     ).one()
     stock = await _read_stock(session, blueprint, facts)
     resting = sorted(facts.resting or ())
-    beside = {sitting_id: frozenset(map(UUID, found)) for sitting_id, found in facts.beside or ()}
+    beside = {sitting_id: frozenset(map(revision_id_of, found)) for sitting_id, found in facts.beside or ()}
     done = equate_paper(stock.bank, seed=seed, limits=stock.limits, resting=resting, neighbours=list(beside.values()))
     detail = {
         "repeated": list(done.paper.repeated),

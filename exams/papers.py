@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 ALGORITHM = "draw-1"
 LETTERS = "ABCDEFGH"
 _TYPES = tuple(ItemType)
+_ALL = 1 << 32
+_EIGHT_NUMBERS = struct.Struct(">8I").unpack
+# The same few hundred keys come on every paper.
+revision_id_of = lru_cache(maxsize=50_000)(UUID)
+_text_of = lru_cache(maxsize=50_000)(str)
 
 
 class BankTooSmall(Conflict):
@@ -63,12 +70,12 @@ class Paper:
 
     def stored(self) -> list[dict[str, Any]]:
         """The form that a sitting keeps."""
-        return [{"revision": str(item.revision_id), "order": list(item.order)} for item in self.items]
+        return [{"revision": _text_of(item.revision_id), "order": list(item.order)} for item in self.items]
 
 
 def paper_items(stored: Iterable[Mapping[str, Any]]) -> tuple[PaperItem, ...]:
     """What `Paper.stored` kept, by position from 1 on."""
-    return tuple(PaperItem(UUID(row["revision"]), tuple(row["order"])) for row in stored)
+    return tuple(PaperItem(revision_id_of(row["revision"]), tuple(row["order"])) for row in stored)
 
 
 class Stream:
@@ -85,7 +92,7 @@ class Stream:
 
     def below(self, limit: int) -> int:
         """A number from 0 to `limit` - 1, each equally likely (numbers that would bias are thrown away)."""
-        fair = (1 << 32) - (1 << 32) % limit
+        fair = _ALL - _ALL % limit
         while True:
             if not self._waiting:
                 self._refill()
@@ -97,13 +104,19 @@ class Stream:
         block = self._key.copy()
         block.update(self._block.to_bytes(8, "big"))
         self._block += 1
-        data = block.digest()
-        self._waiting = [int.from_bytes(data[place : place + 4], "big") for place in range(28, -1, -4)]
+        self._waiting = list(_EIGHT_NUMBERS(block.digest()))
+        self._waiting.reverse()
 
     def shuffle(self, things: list[Any]) -> None:
-        """Fisher-Yates, in place."""
-        for last in range(len(things) - 1, 0, -1):
-            other = self.below(last + 1)
+        """Fisher-Yates, in place, by `below`, which is written out here: a paper asks it a thousand times."""
+        for count in range(len(things), 1, -1):
+            fair = _ALL - _ALL % count
+            number = fair
+            while number >= fair:
+                if not self._waiting:
+                    self._refill()
+                number = self._waiting.pop()
+            last, other = count - 1, number % count
             things[last], things[other] = things[other], things[last]
 
 

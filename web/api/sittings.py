@@ -54,8 +54,11 @@ class NeitherNorBoth(BadInput):
     message = N_("请在 booking_id 与 enterprise_exam_id 中指定一个，且只能指定一个。")
 
 
-def not_from_another_site(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
-    """A form of another site can send our cookie, but neither of these headers."""
+async def not_from_another_site(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    """A form of another site can send our cookie, but neither of these headers.
+
+    Async, because litestar sends a synchronous guard to a thread.
+    """
     headers = connection.headers
     proven = "authorization" in headers or "x-sitting-token" in headers or "x-requested-with" in headers
     if connection.scope.get("method", "") not in _SAFE and not proven:
