@@ -21,6 +21,7 @@ from exams.models import (
     Sitting,
     SittingStatus,
 )
+from exams.regrading import apply_rulings
 from training import audit
 from training.calendar import china_date
 from training.errors import N_, BadInput, Conflict, NotFound
@@ -178,6 +179,8 @@ async def release_scores(session: AsyncSession, *, exam_session_id: UUID, actor_
         .execution_options(populate_existing=True)
     )
     rows = (await session.exec(statement)).all()
+    # Handed in after an item was decided on: what is released is what was decided.
+    await apply_rulings(session, [(score, sitting) for score, sitting, _ in rows], actor_id=actor_id, now=now)
     for score, sitting, application in rows:
         _release(score, actor_id=actor_id, now=now)
         session.add(score)

@@ -17,6 +17,7 @@ from exams.board import SeatState
 from exams.equating import Shortfall
 from exams.identity.scores import Reason
 from exams.models import (
+    AppealStatus,
     ApplicationKind,
     ApplicationStatus,
     BookingStatus,
@@ -24,6 +25,8 @@ from exams.models import (
     CheckVerdict,
     ExamPart,
     QualificationKind,
+    RegradeKind,
+    RegradeStatus,
     ScoreState,
     SessionMode,
     SessionStatus,
@@ -188,6 +191,15 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (ScoreState.RELEASED, N_("已公布")),
     (ScoreState.WITHHELD, N_("暂缓")),
     (ScoreState.VOID, N_("无效")),
+    (RegradeKind.CHANGE_KEY, N_("改答案")),
+    (RegradeKind.DROP, N_("删除题目，不计分")),
+    (RegradeKind.GIVE_ALL, N_("全体考生得分")),
+    (RegradeStatus.PROPOSED, N_("待批准")),
+    (RegradeStatus.APPROVED, N_("已批准")),
+    (RegradeStatus.REFUSED, N_("未批准")),
+    (AppealStatus.OPEN, N_("复核中")),
+    (AppealStatus.UPHELD, N_("维持原成绩")),
+    (AppealStatus.CORRECTED, N_("成绩已更正")),
     (CertificateKind.SPECIAL_OPERATION, N_("中华人民共和国特种作业操作证")),
     (CertificateKind.MANAGER, N_("安全生产知识和管理能力考核合格证")),
     (CertificateKind.INSPECTOR, N_("专职安全员证")),

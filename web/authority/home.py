@@ -14,7 +14,17 @@ from sqlmodel import col, func
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from certificates.models import CertificateRequest, CertificateRequestStatus
-from exams.models import Application, ApplicationStatus, PracticalResult, Score, ScoreState, Sitting
+from exams.appeals import count_open_appeals
+from exams.models import (
+    Application,
+    ApplicationStatus,
+    PracticalResult,
+    Regrade,
+    RegradeStatus,
+    Score,
+    ScoreState,
+    Sitting,
+)
 from question_bank.listing import count_waiting, list_to_review
 from training.accounts import Viewer
 from training.calendar import china_date
@@ -54,6 +64,7 @@ _PLACES: tuple[tuple[tuple[Role, ...], Place], ...] = (
     ((Role.APPLICATION_REVIEWER,), Place(N_("考试申请"), "clipboard-text", "/authority/applications")),
     ((Role.APPLICATION_REVIEWER, Role.ISSUER), Place(N_("考试计划"), "calendar", "/authority/plans")),
     ((Role.APPLICATION_REVIEWER, Role.ISSUER), Place(N_("试卷存档和印制"), "printer", "/authority/papers")),
+    ((Role.ISSUER, Role.QUESTION_REVIEWER), Place(N_("题目更正和重新计分"), "calculator", "/authority/regrades")),
     ((Role.ISSUER,), Place(N_("发证审核"), "certificate", "/authority/certificates")),
     ((Role.ISSUER, Role.SYSTEM_ADMIN), Place(N_("许可和执法记录"), "license", "/authority/licences")),
     ((Role.SYSTEM_ADMIN,), Place(N_("单位和角色"), "building", "/authority/organisations")),
@@ -107,11 +118,19 @@ async def _list_tasks(session: AsyncSession, viewer: Viewer, *, now: datetime) -
         waiting, late = await _count(session, is_waiting, due=col(Score.release_by), today=today)
         hint = N_("核对后公布，考生才能看到成绩")
         tasks.append(Task(N_("待公布的成绩"), hint, "report-analytics", "/authority/scores", waiting, late))
+        waiting, late = await count_open_appeals(session, on=today)
+        hint = N_("按作答记录重新计分，在期限内答复考生")
+        tasks.append(Task(N_("待答复的成绩复核"), hint, "message-question", "/authority/appeals", waiting, late))
         has_second = col(PracticalResult.second_assessor_id).is_not(None)
         is_signed = has_second & (col(PracticalResult.state) == ScoreState.PROVISIONAL)
         waiting, _ = await _count(session, is_signed)
         hint = N_("只公布两名考评员一致签名的成绩。公布后考生立即可见。")
         tasks.append(Task(N_("公布实操成绩"), hint, "tool", "/authority/practical", waiting))
+    if viewer.held(Role.ISSUER, Role.QUESTION_REVIEWER):
+        is_proposed = (col(Regrade.status) == RegradeStatus.PROPOSED) & (col(Regrade.proposed_by) != viewer.person_id)
+        waiting, _ = await _count(session, is_proposed)
+        hint = N_("由他人提出，批准后所有考生重新计分")
+        tasks.append(Task(N_("待批准的题目更正"), hint, "calculator", "/authority/regrades", waiting))
     return tasks
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import web.authority.administration
+import web.authority.appeals
 import web.authority.applications
 import web.authority.blueprints
 import web.authority.certificates
@@ -14,6 +15,7 @@ import web.authority.items
 import web.authority.licences
 import web.authority.papers
 import web.authority.plans
+import web.authority.regrades
 import web.authority.scores
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.applications.HANDLERS,
     *web.authority.plans.HANDLERS,
     *web.authority.scores.HANDLERS,
+    *web.authority.appeals.HANDLERS,
+    *web.authority.regrades.HANDLERS,
     *web.authority.papers.HANDLERS,
     *web.authority.administration.HANDLERS,
     *web.authority.items.HANDLERS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.learner import certificates, classes, home, lessons, sitting
+from web.learner import appeals, certificates, classes, home, lessons, sitting
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -14,5 +14,6 @@ HANDLERS: list[ControllerRouterHandler] = [
     *lessons.HANDLERS,
     *classes.HANDLERS,
     *sitting.HANDLERS,
+    *appeals.HANDLERS,
     *certificates.HANDLERS,
 ]

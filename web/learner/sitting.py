@@ -16,6 +16,7 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.answers import check_act, device_token_hash, refusal, save_answers
+from exams.appeals import get_own_appeals
 from exams.handing_in import TooEarlyToLeave, hand_in
 from exams.models import SittingStatus
 from exams.sheets import get_answer_sheet, get_own_sitting, get_result, get_sitting_state, list_occasions
@@ -248,7 +249,10 @@ class SittingController(Controller):
             # Over, though perhaps no job has closed it yet: asking is enough, and harmless twice.
             await hand_in(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
         result = await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id)
-        return Template("learner/sitting_result.html", context={"result": result})
+        own = await get_own_appeals(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+        return Template(
+            "learner/sitting_result.html", context={"result": result, "own": own, "typed": "", "error": None}
+        )
 
 
 HANDLERS: list[type[Controller]] = [SittingController]

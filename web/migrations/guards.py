@@ -10,7 +10,15 @@ BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
 END $$
 """
-_APPEND_ONLY = ("audit_entry", "answer_event", "identity_check", "sitting_event", "drawn_paper", "item_difficulty")
+_APPEND_ONLY = (
+    "audit_entry",
+    "answer_event",
+    "identity_check",
+    "sitting_event",
+    "drawn_paper",
+    "item_difficulty",
+    "score_revision",
+)
 
 # The wording of a revision is immutable; only its status, its review and its end move on.
 _KEEP_WORDING = """

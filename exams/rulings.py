@@ -1,0 +1,132 @@
+"""Decisions on items that were found wrong: what they mean for a mark, and what the answers say of an item."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from exams.marking import AreaMark, Mark, is_right
+from exams.models import Regrade, RegradeKind, RegradeStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from exams.papers import PaperItem
+    from question_bank.queries import RevisionText
+
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What counts for one revision instead of its own key."""
+
+    kind: RegradeKind
+    key: str = ""
+    regrade_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFigures:
+    """How an item did: the share that was right (p), and its correlation with the rest of the paper.
+
+    `discrimination` is the point-biserial correlation with the points of the other items; None
+    where everybody did alike.
+    """
+
+    takers: int
+    right: int
+    discrimination: float | None
+
+    @property
+    def p(self) -> float:
+        """The share that was right, 0 to 1."""
+        return self.right / self.takers if self.takers else 0.0
+
+
+def earns(item: PaperItem, revision: RevisionText, choice: str, ruling: Ruling | None) -> bool:
+    """Whether an answer earns the item's points."""
+    if ruling is None:
+        return is_right(item, revision.key, choice)
+    if ruling.kind is RegradeKind.CHANGE_KEY:
+        return is_right(item, ruling.key, choice)
+    return ruling.kind is RegradeKind.GIVE_ALL
+
+
+def mark_by_rulings(
+    paper: Sequence[PaperItem],
+    revisions: Mapping[UUID, RevisionText],
+    choices: Mapping[int, str],
+    *,
+    points_per_item: Decimal,
+    cut_score: Decimal,
+    rulings: Mapping[UUID, Ruling],
+) -> Mark:
+    """Mark a paper by what was decided since; without a ruling the same as `mark_paper`.
+
+    A dropped item leaves the paper: the full score shrinks by it, and the cut score in the same
+    proportion, rounded down to a hundredth, so that nobody fails by the rounding.
+    """
+    right, counted = 0, 0
+    areas: dict[int, tuple[int, int]] = {}
+    for position, item in enumerate(paper, start=1):
+        ruling = rulings.get(item.revision_id)
+        if ruling is not None and ruling.kind is RegradeKind.DROP:
+            continue
+        revision = revisions[item.revision_id]
+        earned = earns(item, revision, choices.get(position, ""), ruling)
+        right += earned
+        counted += 1
+        hits, of = areas.get(revision.area, (0, 0))
+        areas[revision.area] = (hits + earned, of + 1)
+    if counted < len(paper):
+        cut_score = (cut_score * counted / len(paper)).quantize(_CENT, rounding=ROUND_FLOOR)
+    return Mark(
+        points=points_per_item * right,
+        total=points_per_item * counted,
+        cut_score=cut_score,
+        right=right,
+        answered=sum(1 for position in choices if 1 <= position <= len(paper)),
+        areas={
+            area: AreaMark(points_per_item * hits, points_per_item * of) for area, (hits, of) in sorted(areas.items())
+        },
+    )
+
+
+def item_figures(results: Sequence[tuple[bool, Decimal]]) -> ItemFigures:
+    """The figures of an item from, for each taker, whether it was right and the points of all other items."""
+    hits = [float(hit) for hit, _ in results]
+    rest = [float(points) for _, points in results]
+    alike = len(set(hits)) < 2 or len(set(rest)) < 2  # noqa: PLR2004 - no variance, no correlation
+    return ItemFigures(len(results), int(sum(hits)), None if alike else statistics.correlation(hits, rest))
+
+
+def count_choices(choices: Iterable[str], letters: str) -> list[tuple[str, int]]:
+    """How many chose each of the letters ("": no answer); of several letters each counts."""
+    counts: Counter[str] = Counter()
+    for choice in choices:
+        counts.update(choice or [""])
+    return [(letter, counts[letter]) for letter in (*letters, "")]
+
+
+async def list_rulings(session: AsyncSession) -> dict[UUID, Ruling]:
+    """What was approved, by revision; of several decisions on one the last counts."""
+    statement = (
+        select(Regrade)
+        .where(Regrade.status == RegradeStatus.APPROVED)
+        .order_by(col(Regrade.decided_at), col(Regrade.id))
+    )
+    return {row.revision_id: ruling_of(row) for row in (await session.exec(statement)).all()}
+
+
+def ruling_of(regrade: Regrade) -> Ruling:
+    """The decision that a regrade is, or would be."""
+    return Ruling(regrade.kind, regrade.new_key, regrade.id)
