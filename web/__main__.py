@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from training.errors import AnpeiError
-from web.commands import bench, checks, database, keys, processes, seeding, up
+from web.commands import bench, checks, database, keys, processes, replay, seeding, up
 from web.postgres import PostgresError
 
 
@@ -16,7 +16,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="anpei", description="Anpei (安培): online safety training, examination and certification."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (up, checks, processes, database, seeding, keys, bench):
+    for module in (up, checks, processes, database, seeding, keys, replay, bench):
         module.add(commands)
     return parser
 
