@@ -5,6 +5,7 @@ Whoever may not know the key gets a `PrintedPaper`, which holds none.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -50,6 +51,9 @@ _TYPES = {
     ItemType.MC: ("多选题", "至少有两个选项正确，多选、少选、错选均不得分"),
 }
 _NUMERALS = "一二三"
+# The fonts have ¹ ² ³ only; "10⁶" is printed as "10^6".
+_POWER = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]*[⁰⁴⁵⁶⁷⁸⁹⁺⁻][⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]*")
+_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 KEY_WARNING = (
     "保密资料 · 标准答案：仅限考核发证机关阅卷和复核使用，不得向考生、考试点或其他人员提供，不得复制、拍照或外传。"
 )
@@ -236,12 +240,12 @@ def _blocks(sheet: Sheet, items: Sequence[PrintedItem]) -> Iterator[list[_Row]]:
 
 def _item_rows(sheet: Sheet, item: PrintedItem) -> Iterator[_Row]:
     width = _WIDTH - _INDENT
-    for number, line in enumerate(sheet.lines(item.stem, width=width, size=_SIZE)):
+    for number, line in enumerate(sheet.lines(spell_powers(item.stem), width=width, size=_SIZE)):
         texts = [(LEFT + _INDENT, line, _SIZE, Face.SANS)]
         if number == 0:
             texts.insert(0, (LEFT, f"{item.position}.", _SIZE, Face.BOLD))
         yield _Row(tuple(texts))
-    options = [f"{letter}. {text}" for letter, text in item.options]
+    options = [f"{letter}. {spell_powers(text)}" for letter, text in item.options]
     side_by_side = _side_by_side(sheet, options, width)
     step = width / side_by_side
     for start in range(0, len(options), side_by_side):
@@ -253,6 +257,11 @@ def _item_rows(sheet: Sheet, item: PrintedItem) -> Iterator[_Row]:
             continue
         for line_number, line in enumerate(sheet.lines(part[0], width=width - 5, size=_SIZE)):
             yield _Row(((LEFT + _INDENT + (5 if line_number else 0), line, _SIZE, Face.SANS),))
+
+
+def spell_powers(text: str) -> str:
+    """Raised digits that no font has, on the line after a caret."""
+    return _POWER.sub(lambda found: "^" + found.group().translate(_LOWERED), text)
 
 
 def _side_by_side(sheet: Sheet, options: Sequence[str], width: float) -> int:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pypdfium2
 import pytest
 
 from exams.bubbles import CORNER, CORNERS, list_bubbles, page_count, sheet_code
-from exams.printed_papers import KEY_WARNING, Provenance, answer_key_pdf, paper_pdf
+from exams.printed_papers import KEY_WARNING, Provenance, answer_key_pdf, paper_pdf, spell_powers
 from tests.makers.printed import make_fonts, scan
 from tests.makers.printed_papers import SHEET_ID, make_head, make_key, make_paper, make_printed_items, read_sheet
+from training.fonts import characters_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -117,6 +119,20 @@ def test_the_key_tells_letters_points_and_areas_under_a_warning() -> None:
 def test_a_demonstration_marks_its_papers() -> None:
     [text] = texts(answer_key_pdf([make_key(head=make_head(is_specimen=True))], FONTS))
     assert "演示样张SPECIMEN" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"), [("1×10⁶ Ω", "1×10^6 Ω"), ("10⁻³ m", "10^-3 m"), ("2.5 mm²，3 m³", "2.5 mm²，3 m³")]
+)
+def test_powers_without_a_glyph_are_spelt_out(text: str, printed: str) -> None:
+    assert spell_powers(text) == printed
+
+
+def test_every_character_of_the_shipped_banks_can_be_printed() -> None:
+    known = characters_of(FONTS.sans)
+    for path in (Path(__file__).parents[2] / "seed" / "items").rglob("*.toml"):
+        missing = {character for character in spell_powers(path.read_text()) if ord(character) not in known}
+        assert missing <= {"\n"}, path.name
 
 
 def test_the_same_paper_prints_the_same_bytes() -> None:
