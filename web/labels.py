@@ -32,6 +32,8 @@ from exams.models import (
     SessionStatus,
     SittingStatus,
 )
+from exams.response_times import TimeFlag
+from exams.session_report import Coefficient, ItemFlag
 from question_bank.models import ItemLevel, ItemType, RevisionStatus
 from training.errors import N_
 from training.models import (
@@ -238,6 +240,16 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (CancellationGround.REVOKED, N_("证书已被依法撤销")),
     (CancellationGround.EXPIRED, N_("有效期届满未延续")),
     (CancellationGround.INCAPABLE, N_("持证人丧失行为能力")),
+    (Coefficient.KR20, N_("KR-20 信度")),
+    (Coefficient.KR21, N_("KR-21 信度")),
+    (ItemFlag.NEGATIVE, N_("高分考生反而答错")),
+    (ItemFlag.DISTRACTOR, N_("某错误选项多于正确答案")),
+    (ItemFlag.HARD, N_("过难")),
+    (ItemFlag.EASY, N_("过易")),
+    (TimeFlag.RAPID, N_("快速作答偏多")),
+    (TimeFlag.RAPID_AND_RIGHT, N_("快速作答且多数正确")),
+    (TimeFlag.SHORT, N_("总用时明显偏短")),
+    (TimeFlag.LONG, N_("总用时明显偏长")),
     (IssuerType.AUTHORITY, N_("考核发证机关")),
     (IssuerType.TRAINING_ORG, N_("培训机构")),
     (IssuerType.ENTERPRISE, N_("企业")),

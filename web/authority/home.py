@@ -64,6 +64,10 @@ _PLACES: tuple[tuple[tuple[Role, ...], Place], ...] = (
     ((Role.APPLICATION_REVIEWER,), Place(N_("考试申请"), "clipboard-text", "/authority/applications")),
     ((Role.APPLICATION_REVIEWER, Role.ISSUER), Place(N_("考试计划"), "calendar", "/authority/plans")),
     ((Role.APPLICATION_REVIEWER, Role.ISSUER), Place(N_("试卷存档和印制"), "printer", "/authority/papers")),
+    (
+        (Role.APPLICATION_REVIEWER, Role.ISSUER, Role.QUESTION_REVIEWER),
+        Place(N_("考试质量分析"), "chart-histogram", "/authority/scores/reports"),
+    ),
     ((Role.ISSUER, Role.QUESTION_REVIEWER), Place(N_("题目更正和重新计分"), "calculator", "/authority/regrades")),
     ((Role.ISSUER,), Place(N_("发证审核"), "certificate", "/authority/certificates")),
     ((Role.ISSUER, Role.SYSTEM_ADMIN), Place(N_("许可和执法记录"), "license", "/authority/licences")),

@@ -17,6 +17,7 @@ import web.authority.papers
 import web.authority.plans
 import web.authority.regrades
 import web.authority.scores
+import web.authority.session_reports
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -29,6 +30,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.appeals.HANDLERS,
     *web.authority.regrades.HANDLERS,
     *web.authority.papers.HANDLERS,
+    *web.authority.session_reports.HANDLERS,
     *web.authority.administration.HANDLERS,
     *web.authority.items.HANDLERS,
     *web.authority.imports.HANDLERS,
