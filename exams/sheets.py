@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import sqlalchemy
+from sqlalchemy import bindparam, func
 from sqlmodel import col, select
 
-from exams.answers import DeviceTaken, SittingEnded, list_events
+from exams.answers import DeviceTaken, SittingEnded
 from exams.marking import last_choices
 from exams.models import (
+    AnswerEvent,
     Application,
     Booking,
     BookingStatus,
@@ -31,11 +34,12 @@ from exams.papers import LETTERS, paper_items
 from exams.sittings import Device, holds_sitting
 from exams.timing import earliest_leave, is_over, seconds_left
 from question_bank.models import ItemType
-from question_bank.queries import get_blueprint_version, list_revisions
+from question_bank.queries import get_drawn_blueprint, list_revisions
 from training.calendar import china_date
 from training.errors import N_, Conflict, NotFound
 from training.models import Organisation
-from training.rules import get_number
+from training.prepared import run
+from training.rules import RULES, check_rules
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -178,17 +182,15 @@ async def get_answer_sheet(
     With a `device`, only for the one that holds the open sitting, so that nobody reads along
     elsewhere, and of a certificate exam not after the end: `DeviceTaken`, `SittingEnded`.
     """
-    sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=person_id)
+    sitting = await _read(session, sitting_id=sitting_id, person_id=person_id, now=now)
     if device is not None:
         has_ended = sitting.status is not SittingStatus.OPEN or is_over(sitting.deadline, now=now)
         if has_ended and sitting.booking_id is not None:
             raise SittingEnded
         if not has_ended and not holds_sitting(sitting, device):
             raise DeviceTaken
-    blueprint = await get_blueprint_version(session, sitting.blueprint_id)
-    state = await _state_of(session, sitting, now=now)
-    events = await list_events(session, sitting_id)
-    answers = last_choices((event.seq, event.position, event.choice) for event in events)
+    blueprint = await get_drawn_blueprint(session, sitting.blueprint_id)
+    state, answers = _state_of(sitting, now=now), _answers_of(sitting)
     paper = paper_items(sitting.paper)
     revisions = await list_revisions(session, [item.revision_id for item in paper])
     items = []
@@ -212,26 +214,68 @@ async def get_answer_sheet(
         total=sitting.item_count,
         full_score=sitting.item_count * blueprint.points_per_item,
         pass_score=blueprint.pass_score,
-        answered=len(answers),
-        last_seq=events[-1].seq if events else 0,
+        answered=state.answered,
+        last_seq=state.last_seq,
         items=tuple(items),
     )
 
 
 async def get_sitting_state(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime) -> SittingState:
     """How one's sitting stands."""
-    sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=person_id)
-    return await _state_of(session, sitting, now=now)
+    return _state_of(await _read(session, sitting_id=sitting_id, person_id=person_id, now=now), now=now)
 
 
-async def _state_of(session: AsyncSession, sitting: Sitting, *, now: datetime) -> SittingState:
-    events = await list_events(session, sitting.id)
+_LEAVE = "exam.leave_min"
+_TITLE = func.coalesce(EnterpriseExam.title, Qualification.name).label("title")
+_OWN = sqlalchemy.and_(
+    col(Sitting.id) == bindparam("sitting_id"),
+    col(Sitting.person_id) == bindparam("person_id"),
+)
+
+
+def _with_title(statement: Any) -> Any:  # noqa: ANN401 - an SQL expression
+    return (
+        statement.outerjoin(EnterpriseExam, col(EnterpriseExam.id) == Sitting.enterprise_exam_id)
+        .outerjoin(Booking, col(Booking.id) == Sitting.booking_id)
+        .outerjoin(Application, col(Application.id) == Booking.application_id)
+        .outerjoin(Qualification, col(Qualification.code) == Application.qualification_code)
+        .where(_OWN)
+    )
+
+
+_EVENTS = (
+    select(func.jsonb_agg(func.jsonb_build_array(AnswerEvent.seq, AnswerEvent.position, AnswerEvent.choice)))
+    .where(AnswerEvent.sitting_id == Sitting.id)
+    .correlate(Sitting)
+    .scalar_subquery()
+)
+_SITTING = _with_title(
+    sqlalchemy.select(
+        *Sitting.metadata.tables["sitting"].c, _TITLE, _EVENTS.label("events"), RULES.label("rules")
+    ).select_from(Sitting)
+)
+
+
+async def _read(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime) -> Any:  # noqa: ANN401 - a row
+    """One's own sitting with its title, its events and the rule that its state hangs on. Raises `NotFound`."""
+    rows = await run(session, _SITTING, sitting_id=sitting_id, person_id=person_id, codes=[_LEAVE], day=china_date(now))
+    sitting = rows.one_or_none()
+    if sitting is None:
+        raise NotFound
+    return sitting
+
+
+def _answers_of(sitting: Any) -> dict[int, str]:  # noqa: ANN401 - a row
+    return last_choices(map(tuple, sitting.events or ()))
+
+
+def _state_of(sitting: Any, *, now: datetime) -> SittingState:  # noqa: ANN401 - a row
     is_open = sitting.status is SittingStatus.OPEN
     is_certificate_exam = sitting.booking_id is not None
-    minutes = await get_number(session, "exam.leave_min", on=china_date(now)) if is_certificate_exam else 0
+    minutes = int(check_rules(sitting.rules, (_LEAVE,))[_LEAVE]) if is_certificate_exam else 0
     return SittingState(
         sitting_id=sitting.id,
-        title=await _title_of(session, sitting),
+        title=sitting.title,
         # Over is over, even if no worker has closed it yet.
         status=SittingStatus.TIMED_OUT if is_open and is_over(sitting.deadline, now=now) else sitting.status,
         is_certificate_exam=is_certificate_exam,
@@ -242,52 +286,53 @@ async def _state_of(session: AsyncSession, sitting: Sitting, *, now: datetime) -
         leave_at=earliest_leave(sitting.started_at, sitting.deadline, leave_minutes=minutes),
         seconds_left=seconds_left(sitting.deadline, now=now) if is_open else 0,
         total=sitting.item_count,
-        answered=len(last_choices((event.seq, event.position, event.choice) for event in events)),
-        last_seq=events[-1].seq if events else 0,
+        answered=len(_answers_of(sitting)),
+        last_seq=max((event[0] for event in sitting.events or ()), default=0),
     )
 
 
-async def _title_of(session: AsyncSession, sitting: Sitting) -> str:
-    if sitting.enterprise_exam_id is not None:
-        return (await session.get_one(EnterpriseExam, sitting.enterprise_exam_id)).title
-    statement = (
-        select(Qualification.name)
-        .join(Application, col(Application.qualification_code) == Qualification.code)
-        .join(Booking, col(Booking.application_id) == Application.id)
-        .where(Booking.id == sitting.booking_id)
+_RESULT = _with_title(
+    sqlalchemy.select(
+        col(Sitting.id).label("sitting_id"), col(Sitting.status), col(Sitting.booking_id), col(Sitting.blueprint_id),
+        col(Sitting.started_at), col(Sitting.submitted_at), _TITLE, col(Score.state), col(Score.points),
+        col(Score.total), col(Score.cut_score), col(Score.passed), col(Score.areas), col(Score.released_at),
+        col(Score.release_by), col(Score.withheld_reason),
     )
-    return (await session.exec(statement)).one()
+    .select_from(Sitting)
+    .outerjoin(Score, col(Score.sitting_id) == Sitting.id)
+)  # fmt: skip
 
 
 async def get_result(session: AsyncSession, *, sitting_id: UUID, person_id: UUID) -> SittingResult:
     """The marks of one's own sitting. Raises `NotMarkedYet`; withheld and void scores show no points."""
-    sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=person_id)
-    score = (await session.exec(select(Score).where(Score.sitting_id == sitting_id))).one_or_none()
-    if score is None or sitting.submitted_at is None:
+    found = (await run(session, _RESULT, sitting_id=sitting_id, person_id=person_id)).one_or_none()
+    if found is None:
+        raise NotFound
+    if found.state is None or found.submitted_at is None:
         raise NotMarkedYet
-    names = (await get_blueprint_version(session, sitting.blueprint_id)).areas
+    names = (await get_drawn_blueprint(session, found.blueprint_id)).areas
     areas = tuple(
         AreaResult(int(area), names.get(int(area), ""), Decimal(mark["points"]), Decimal(mark["of"]))
-        for area, mark in sorted(score.areas.items(), key=lambda pair: int(pair[0]))
+        for area, mark in sorted(found.areas.items(), key=lambda pair: int(pair[0]))
     )
-    is_shown = score.state in {ScoreState.PROVISIONAL, ScoreState.RELEASED}
+    is_shown = found.state in {ScoreState.PROVISIONAL, ScoreState.RELEASED}
     return SittingResult(
-        sitting_id=sitting.id,
-        title=await _title_of(session, sitting),
-        status=sitting.status,
-        is_certificate_exam=sitting.booking_id is not None,
-        state=score.state,
+        sitting_id=found.sitting_id,
+        title=found.title,
+        status=found.status,
+        is_certificate_exam=found.booking_id is not None,
+        state=found.state,
         is_shown=is_shown,
-        points=score.points if is_shown else Decimal(0),
-        total=score.total,
-        cut_score=score.cut_score,
-        passed=score.passed and is_shown,
+        points=found.points if is_shown else Decimal(0),
+        total=found.total,
+        cut_score=found.cut_score,
+        passed=found.passed and is_shown,
         areas=areas if is_shown else (),
-        started_at=sitting.started_at,
-        submitted_at=sitting.submitted_at,
-        released_at=score.released_at,
-        release_by=score.release_by,
-        withheld_reason=score.withheld_reason,
+        started_at=found.started_at,
+        submitted_at=found.submitted_at,
+        released_at=found.released_at,
+        release_by=found.release_by,
+        withheld_reason=found.withheld_reason,
     )
 
 

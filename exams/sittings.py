@@ -431,13 +431,12 @@ def _bind(sitting: Sitting, device: Device) -> None:
     sitting.device_released_at = None
 
 
-def holds_sitting(sitting: Sitting, device: Device) -> bool:
+def holds_sitting(sitting: Any, device: Device) -> bool:  # noqa: ANN401 - a Sitting or a row of its columns
     """Whether this device is the one that may answer."""
     if sitting.device_token_hash is None:
         return False
-    return sitting.device_sign_in_id == device.sign_in_id or (
-        bool(device.token) and device_token_hash(device.token) == sitting.device_token_hash
-    )
+    is_same: bool = sitting.device_sign_in_id == device.sign_in_id
+    return is_same or (bool(device.token) and device_token_hash(device.token) == sitting.device_token_hash)
 
 
 def _entry(sitting: Sitting, device: Device, *, now: datetime, took_over: bool = False) -> Entry:

@@ -258,6 +258,16 @@ async def get_blueprint_version(session: AsyncSession, blueprint_id: UUID) -> Bl
     return await _view_of(session, row)
 
 
+_drawn: dict[UUID, BlueprintView] = {}
+
+
+async def get_drawn_blueprint(session: AsyncSession, blueprint_id: UUID) -> BlueprintView:
+    """The version that a paper was drawn by, for marking it: kept, so only what never changes of it is true."""
+    if blueprint_id not in _drawn:
+        _drawn[blueprint_id] = await get_blueprint_version(session, blueprint_id)
+    return _drawn[blueprint_id]
+
+
 async def list_blueprints(session: AsyncSession) -> list[BlueprintView]:
     """The current version of every blueprint, by code."""
     statement = select(Blueprint).where(col(Blueprint.is_current)).order_by(col(Blueprint.code))
