@@ -220,11 +220,15 @@ class SittingController(Controller):
     async def hand_in(
         self,
         session: NamedDependency[AsyncSession],
+        services: NamedDependency[Services],
         viewer: NamedDependency[Viewer],
         now: NamedDependency[datetime],
         sitting_id: FromPath[UUID],
     ) -> Template | Redirect:
-        """Hand in."""
+        """Hand in, from the device that holds the sitting."""
+        sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id)
+        if sitting.status is SittingStatus.OPEN and not holds_sitting(sitting, _device(viewer, services)):
+            return Redirect(f"/sittings/{sitting_id}")
         try:
             await hand_in(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
         except TooEarlyToLeave as error:
