@@ -22,8 +22,8 @@ from exams.models import (
     ScoreState,
     Sitting,
 )
-from exams.regrading import change_score, resettle
 from exams.replaying import Recount, recount
+from exams.resettling import change_score, resettle
 from training import audit
 from training.calendar import add_working_days, china_date
 from training.errors import N_, BadInput, Conflict, NotFound

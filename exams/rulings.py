@@ -119,11 +119,8 @@ def count_choices(choices: Iterable[str], letters: str) -> list[tuple[str, int]]
 
 async def list_rulings(session: AsyncSession) -> dict[UUID, Ruling]:
     """What was approved, by revision; of several decisions on one the last counts."""
-    statement = (
-        select(Regrade)
-        .where(Regrade.status == RegradeStatus.APPROVED)
-        .order_by(col(Regrade.decided_at), col(Regrade.id))
-    )
+    is_approved = Regrade.status == RegradeStatus.APPROVED
+    statement = select(Regrade).where(is_approved).order_by(col(Regrade.decided_at), col(Regrade.id))
     return {row.revision_id: ruling_of(row) for row in (await session.exec(statement)).all()}
 
 

@@ -90,7 +90,7 @@ class RegradeController(Controller):
         """The form for one revision."""
         acting_as(viewer, *_ROLES)
         item = await find_revision(session, revision_id=revision_id)
-        return await _form_page(session, item, ProposalForm())
+        return await _form_page(session, viewer, item, ProposalForm())
 
     @post("/new/{revision_id:uuid}", status_code=200)
     async def propose(
@@ -114,7 +114,9 @@ class RegradeController(Controller):
                 return Redirect(f"/authority/regrades/{regrade.id}")
             ruling = Ruling(kind, checked_key(item, kind, data.new_key))
             dry_run = await try_regrade(session, revision_id=revision_id, ruling=ruling)
-        return await _form_page(session, item, data, dry_run=None if tried.error else dry_run, error=tried.error)
+        return await _form_page(
+            session, viewer, item, data, dry_run=None if tried.error else dry_run, error=tried.error
+        )
 
     @get("/{regrade_id:uuid}")
     async def show(
@@ -168,6 +170,7 @@ class RegradeController(Controller):
 
 async def _form_page(
     session: AsyncSession,
+    viewer: Viewer,
     item: RevisionText,
     form: ProposalForm,
     *,
@@ -181,6 +184,7 @@ async def _form_page(
         "kinds": choices(RegradeKind),
         "dry_run": dry_run,
         "hanging": await find_hanging(session, (line.application_id for line in lines)),
+        "may_issue": viewer.held(Role.ISSUER) is not None,
         "error": error,
     }
     return Template("authority/regrades/new.html", context=context, status_code=422 if error else 200)
@@ -199,6 +203,7 @@ async def _page(
         "dry_run": dry_run,
         "hanging": await find_hanging(session, (line.application_id for line in lines)),
         "is_own": view.proposed_by == viewer.person_id,
+        "may_issue": viewer.held(Role.ISSUER) is not None,
         "error": error,
     }
     return Template("authority/regrades/show.html", context=context, status_code=422 if error else 200)
