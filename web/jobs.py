@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import Counter
 from sqlmodel import col, delete, select
 
-from certificates.models import Certificate
+from certificates.models import Captcha, Certificate
 from exams.board import begin_due_sessions, mark_no_shows
 from exams.exposure import rest_tired_items
 from exams.handing_in import close_overdue
@@ -35,6 +35,7 @@ FAILED = Counter("anpei_job_failed_total", "Runs of background tasks that failed
 
 _BATCH = 500
 _RATE_COUNTS_KEPT = timedelta(days=1)
+_CAPTCHAS_KEPT = timedelta(days=1)
 _SIGN_INS_KEPT = timedelta(days=180)  # domain.md §5.3: log.keep_months
 
 
@@ -74,6 +75,11 @@ async def _forget_rate_counts(_: Services, session: AsyncSession, now: datetime)
     return 0
 
 
+async def _forget_captchas(_: Services, session: AsyncSession, now: datetime) -> int:
+    await session.exec(delete(Captcha).where(col(Captcha.created_at) < now - _CAPTCHAS_KEPT))
+    return 0
+
+
 async def _forget_sign_ins(_: Services, session: AsyncSession, now: datetime) -> int:
     await session.exec(delete(SignIn).where(col(SignIn.expires_at) < now - _SIGN_INS_KEPT))
     return 0
@@ -86,6 +92,7 @@ JOBS = (
     Job("rest_tired_items", timedelta(minutes=10), _rest_tired_items),
     Job("forget_faces", timedelta(hours=1), _forget_faces),
     Job("forget_rate_counts", timedelta(minutes=10), _forget_rate_counts),
+    Job("forget_captchas", timedelta(minutes=10), _forget_captchas),
     Job("forget_sign_ins", timedelta(hours=6), _forget_sign_ins),
 )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlmodel import col, select
 
+from exams.dealing import deal_paper
 from exams.enterprise_exams import (
     BadOpening,
     NewExam,
@@ -19,6 +20,7 @@ from exams.enterprise_exams import (
     list_candidates,
 )
 from exams.handing_in import TooEarlyToLeave, close_overdue, hand_in
+from exams.marking import Mark, mark_paper
 from exams.models import (
     Booking,
     BookingStatus,
@@ -32,6 +34,7 @@ from exams.models import (
     SittingEvent,
     SittingStatus,
 )
+from exams.papers import paper_items
 from exams.sheets import NotMarkedYet, get_answer_sheet, get_result, get_sitting_state, list_occasions
 from exams.sittings import (
     BadExtension,
@@ -63,11 +66,13 @@ from training.errors import NotFound
 from training.models import TrainingRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
+    from exams.papers import PaperItem
     from tests.makers.sittings import Sat
     from training.vault import Vault
 
@@ -263,6 +268,49 @@ async def test_the_server_ends_a_sitting_without_any_browser(
     assert (result.points, result.passed, result.status) == (Decimal(70), False, SittingStatus.TIMED_OUT)
     assert result.submitted_at == deadline
     assert await kinds(session, sat) == ["STARTED", "TIMED_OUT"]
+
+
+async def test_a_sitting_that_cannot_be_marked_is_set_aside_and_tried_later(
+    session: AsyncSession, vault: Vault, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = await make_sitting(session, vault, now=now)
+    broken = await make_sitting(session, vault, now=now)
+    unreadable = paper_items((await session.get_one(Sitting, broken.id)).paper)
+
+    def mark_or_fail(paper: Sequence[PaperItem], *args: Any, **more: Any) -> Mark:  # noqa: ANN401
+        if paper == unreadable:
+            raise LookupError
+        return mark_paper(paper, *args, **more)
+
+    monkeypatch.setattr("exams.handing_in.mark_paper", mark_or_fail)
+    end = broken.entry.deadline
+    assert await close_overdue(session, now=end) == 1
+    assert await kinds(session, sound) == ["STARTED", "TIMED_OUT"]
+    assert await kinds(session, broken) == ["STARTED", "NOT_MARKED"]
+    assert await close_overdue(session, now=end + timedelta(seconds=119)) == 0
+    assert await kinds(session, broken) == ["STARTED", "NOT_MARKED"]
+    assert await close_overdue(session, now=end + timedelta(minutes=2)) == 0
+    monkeypatch.undo()
+    assert await close_overdue(session, now=end + timedelta(minutes=5)) == 0
+    assert await close_overdue(session, now=end + timedelta(minutes=6)) == 1
+    assert await kinds(session, broken) == ["STARTED", "NOT_MARKED", "NOT_MARKED", "TIMED_OUT"]
+
+
+async def test_a_sitting_is_not_opened_when_the_booking_changes_meanwhile(
+    session: AsyncSession, vault: Vault, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, booking = await make_checked_in(session, vault, now=now)
+    device = await make_device(session, who, now=now)
+
+    async def deal_and_lose_the_booking(*args: Any, **more: Any) -> Any:  # noqa: ANN401
+        booking.status = BookingStatus.CANCELLED
+        session.add(booking)
+        return await deal_paper(*args, **more)
+
+    monkeypatch.setattr("exams.sittings.deal_paper", deal_and_lose_the_booking)
+    with pytest.raises(SessionCancelled):
+        await start_sitting(session, booking_id=booking.id, person_id=who.person.id, device=device, seed=1, now=now)
+    assert (await session.exec(select(Sitting.id).where(Sitting.booking_id == booking.id))).all() == []
 
 
 async def test_a_click_on_hand_in_after_the_end_ends_it_as_timed_out(

@@ -8,6 +8,7 @@ import pytest
 
 from tests.makers.people import PASSWORD
 from tests.makers.sittings import make_checked_in, make_exam, right_choices
+from training.accounts import choose_language
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -227,6 +228,21 @@ async def test_somebody_elses_sitting_does_not_exist(
     for more in ("", "/paper", "/result"):
         assert (await caller.get(more)).status_code == 404
     assert (await caller.hand_in()).status_code == 404
+
+
+async def test_a_caller_is_refused_in_the_language_of_the_account(caller: Caller, session: AsyncSession) -> None:
+    assert caller.who
+    await choose_language(session, account_id=caller.who.account.id, language="en")
+    await session.commit()
+    refused = (await caller.hand_in()).json()["message"]
+    assert refused.isascii()
+
+
+async def test_a_call_without_a_token_is_refused(caller: Caller) -> None:
+    caller.headers = {"Authorization": "Bearer nonsense"}
+    assert (await caller.get()).status_code == 401
+    caller.headers = {}
+    assert (await caller.get()).status_code == 401
 
 
 async def test_a_wrong_password_is_told_in_json(client: Client) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import select
 
+from certificates.models import Captcha
 from exams.models import Sitting, SittingStatus
 from tests.makers.sittings import make_sitting
 from training.models import RateCount
@@ -54,6 +55,14 @@ async def test_old_rate_counts_are_forgotten(services: Services, session: AsyncS
     await run_once(services, BY_NAME["forget_rate_counts"])
     left = (await session.exec(select(RateCount.window_start).where(RateCount.key == "test"))).all()
     assert left == [now - timedelta(minutes=1)]
+
+
+async def test_old_captchas_are_forgotten(services: Services, session: AsyncSession, now: datetime) -> None:
+    ages = (timedelta(days=2), timedelta(minutes=1))
+    session.add_all(Captcha(answer_hash=b"x", created_at=now - age) for age in ages)
+    await session.commit()
+    await run_once(services, BY_NAME["forget_captchas"])
+    assert (await session.exec(select(Captcha.created_at))).all() == [now - timedelta(minutes=1)]
 
 
 async def test_a_failing_task_is_tried_again(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

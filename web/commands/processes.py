@@ -36,6 +36,9 @@ def _serve(options: argparse.Namespace) -> int:
         log_level="warning",
         proxy_headers=settings.trusts_proxy,
         server_header=False,
+        # A candidate's browser keeps its connection between two answers; a whole city connects at once.
+        timeout_keep_alive=75,
+        backlog=4096,
         timeout_graceful_shutdown=10,
     )
     return 0
