@@ -20,7 +20,6 @@ from exams.enterprise_exams import (
     list_candidates,
 )
 from exams.handing_in import TooEarlyToLeave, close_overdue, hand_in
-from exams.marking import Mark, mark_paper
 from exams.models import (
     Booking,
     BookingStatus,
@@ -34,7 +33,7 @@ from exams.models import (
     SittingEvent,
     SittingStatus,
 )
-from exams.papers import paper_items
+from exams.papers import PaperItem, paper_items
 from exams.sheets import NotMarkedYet, get_answer_sheet, get_result, get_sitting_state, list_occasions
 from exams.sittings import (
     BadExtension,
@@ -66,13 +65,11 @@ from training.errors import NotFound
 from training.models import TrainingRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
-    from exams.papers import PaperItem
     from tests.makers.sittings import Sat
     from training.vault import Vault
 
@@ -275,14 +272,14 @@ async def test_a_sitting_that_cannot_be_marked_is_set_aside_and_tried_later(
 ) -> None:
     sound = await make_sitting(session, vault, now=now)
     broken = await make_sitting(session, vault, now=now)
-    unreadable = paper_items((await session.get_one(Sitting, broken.id)).paper)
+    unreadable = (await session.get_one(Sitting, broken.id)).paper
 
-    def mark_or_fail(paper: Sequence[PaperItem], *args: Any, **more: Any) -> Mark:  # noqa: ANN401
-        if paper == unreadable:
+    def read_or_fail(stored: list[dict[str, Any]]) -> tuple[PaperItem, ...]:
+        if stored == unreadable:
             raise LookupError
-        return mark_paper(paper, *args, **more)
+        return paper_items(stored)
 
-    monkeypatch.setattr("exams.handing_in.mark_paper", mark_or_fail)
+    monkeypatch.setattr("exams.handing_in.paper_items", read_or_fail)
     end = broken.entry.deadline
     assert await close_overdue(session, now=end) == 1
     assert await kinds(session, sound) == ["STARTED", "TIMED_OUT"]
