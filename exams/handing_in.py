@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from exams.marking import Mark, last_choices, mark_paper
 from exams.models import AnswerEvent, EnterpriseExam, Sitting, SittingEvent, SittingStatus
 from exams.papers import paper_items
+from exams.rulings import Ruling, list_rulings, mark_by_rulings
 from exams.sittings import HANDED_IN, TIMED_OUT
 from exams.timing import earliest_leave, is_over
 from question_bank.queries import get_drawn_blueprint, list_revisions
@@ -104,7 +105,8 @@ async def hand_in(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, n
         if now < earliest_leave(sitting.started_at, sitting.deadline, leave_minutes=minutes):
             raise TooEarlyToLeave(minutes=minutes)
     choices = await _read_choices(session, [sitting.id])
-    marked = await _mark(session, sitting, choices.get(sitting.id, {}), _ended_at(sitting, status, now))
+    rulings = await list_rulings(session)
+    marked = await _mark(session, sitting, choices.get(sitting.id, {}), _ended_at(sitting, status, now), rulings)
     await _finish(session, [marked], status=status, release_days=int(rules[_RELEASE]), now=now)
     return status
 
@@ -131,9 +133,10 @@ async def close_overdue(session: AsyncSession, *, now: datetime, limit: int = 50
 async def _close(session: AsyncSession, sittings: Sequence[Any], *, now: datetime) -> None:
     release_days = await get_number(session, _RELEASE, on=china_date(now))
     choices = await _read_choices(session, [sitting.id for sitting in sittings])
+    rulings = await list_rulings(session)
     status = SittingStatus.TIMED_OUT
     marked = [
-        await _mark(session, sitting, choices.get(sitting.id, {}), _ended_at(sitting, status, now))
+        await _mark(session, sitting, choices.get(sitting.id, {}), _ended_at(sitting, status, now), rulings)
         for sitting in sittings
     ]
     await _finish(session, marked, status=status, release_days=release_days, now=now)
@@ -174,17 +177,22 @@ async def _read_choices(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID
     return {sitting_id: last_choices(zip(*events, strict=True)) for sitting_id, *events in rows}
 
 
-async def _mark(session: AsyncSession, sitting: Any, choices: dict[int, str], ended_at: datetime) -> _Finished:  # noqa: ANN401 - a row
+async def _mark(
+    session: AsyncSession,
+    sitting: Any,  # noqa: ANN401 - a row
+    choices: dict[int, str],
+    ended_at: datetime,
+    rulings: dict[UUID, Ruling],
+) -> _Finished:
     blueprint = await get_drawn_blueprint(session, sitting.blueprint_id)
     paper = paper_items(sitting.paper)
     revisions = await list_revisions(session, [item.revision_id for item in paper])
-    mark = mark_paper(
-        paper,
-        revisions,
-        choices,
-        points_per_item=Decimal(blueprint.points_per_item),
-        cut_score=Decimal(blueprint.pass_score),
-    )
+    points, cut_score = Decimal(blueprint.points_per_item), Decimal(blueprint.pass_score)
+    # The authority decides about certificate exams alone.
+    if rulings and sitting.booking_id is not None:
+        mark = mark_by_rulings(paper, revisions, choices, points_per_item=points, cut_score=cut_score, rulings=rulings)
+    else:
+        mark = mark_paper(paper, revisions, choices, points_per_item=points, cut_score=cut_score)
     return _Finished(sitting, mark, ended_at)
 
 

@@ -9,10 +9,12 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlmodel import col, select
+import sqlalchemy
+from sqlmodel import col
 
 from exams.marking import AreaMark, Mark, is_right
 from exams.models import Regrade, RegradeKind, RegradeStatus
+from training.prepared import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -117,11 +119,17 @@ def count_choices(choices: Iterable[str], letters: str) -> list[tuple[str, int]]
     return [(letter, counts[letter]) for letter in (*letters, "")]
 
 
+_APPROVED = (
+    sqlalchemy.select(col(Regrade.revision_id), col(Regrade.kind), col(Regrade.new_key), col(Regrade.id))
+    .where(col(Regrade.status) == RegradeStatus.APPROVED)
+    .order_by(col(Regrade.decided_at), col(Regrade.id))
+)
+
+
 async def list_rulings(session: AsyncSession) -> dict[UUID, Ruling]:
     """What was approved, by revision; of several decisions on one the last counts."""
-    is_approved = Regrade.status == RegradeStatus.APPROVED
-    statement = select(Regrade).where(is_approved).order_by(col(Regrade.decided_at), col(Regrade.id))
-    return {row.revision_id: ruling_of(row) for row in (await session.exec(statement)).all()}
+    rows = await run(session, _APPROVED)
+    return {revision_id: Ruling(*decision) for revision_id, *decision in rows}
 
 
 def ruling_of(regrade: Regrade) -> Ruling:

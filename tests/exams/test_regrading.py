@@ -179,13 +179,26 @@ async def test_a_paper_handed_in_later_is_marked_by_the_decision(
     other = await make_person(session, vault, now=now)
     await approve(session, regrade, actor_id=other.person.id, now=now)
     await close_overdue(session, now=sat.entry.deadline)
+    score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
+    assert (score.points, score.total, score.cut_score) == (Decimal(79), Decimal(99), Decimal("79.20"))
+    assert not score.passed
+
+
+async def test_a_decision_that_met_a_hand_in_is_made_good_at_the_release(
+    session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    sat, score, _ = await sit(session, vault, right=79, now=now, release=False)
+    revision_id = await revision_at(session, sat.id, 90)
+    regrade = await propose(session, revision_id, RegradeKind.GIVE_ALL, actor_id=sat.who.person.id, now=now)
+    other = await make_person(session, vault, now=now)
+    # As if it had been approved between the hand-in's look at the decisions and its commit.
+    regrade.status, regrade.decided_by, regrade.decided_at = RegradeStatus.APPROVED, other.person.id, now
+    session.add(regrade)
     booking = await session.get_one(Booking, sat.booking_id)
     await release_scores(
         session, exam_session_id=booking.exam_session_id, actor_id=other.person.id, now=sat.entry.deadline
     )
-    score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
-    assert (score.points, score.total, score.cut_score) == (Decimal(79), Decimal(99), Decimal("79.20"))
-    assert not score.passed
+    assert (score.points, score.passed) == (Decimal(80), True)
 
 
 @pytest.mark.parametrize("key", ["", "T", "A", "X"])
