@@ -7,30 +7,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import sqlalchemy
-from sqlalchemy import func
-from sqlmodel import col, or_, select
-
 from exams.answers import list_events
-from exams.equating import ALGORITHM as EQUATED
-from exams.equating import Limits, equate_paper
 from exams.marking import Mark, last_choices
-from exams.models import Score, Sitting, SittingEvent
-from exams.paper_bank import prepare
-from exams.papers import ALGORITHM as DRAWN
-from exams.papers import BankTooSmall, draw_paper, paper_items
+from exams.models import Score, Sitting
+from exams.papers import paper_items
+from exams.redealing import deal_again
 from exams.regrading import mark_again
 from exams.rulings import Ruling, earns, list_rulings
-from exams.sittings import STARTED
-from question_bank.difficulty import PRIOR_RULES, Priors, load_ratings
-from question_bank.models import Item, ItemRevision, ItemType
-from question_bank.queries import BlueprintView, Pool, PoolItem, get_blueprint_version, list_revisions, pool_digest
-from training.calendar import china_date
-from training.rules import get_rules
+from question_bank.models import ItemType
+from question_bank.queries import list_revisions
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 
@@ -111,69 +98,7 @@ async def recount(session: AsyncSession, *, sitting: Sitting, score: Score) -> R
 
 
 async def _redeal(session: AsyncSession, sitting: Sitting) -> Redealt:
-    blueprint = await get_blueprint_version(session, sitting.blueprint_id)
-    pool = await _pool_at(session, blueprint.code, at=sitting.started_at)
-    if pool.digest != sitting.bank_digest.hex():
+    paper = (await deal_again(session, sitting)).paper
+    if paper is None:
         return Redealt.NOT_POSSIBLE
-    try:
-        dealt = await _deal_again(session, sitting, blueprint, pool)
-    except BankTooSmall:
-        return Redealt.NOT_POSSIBLE
-    if dealt is None:
-        return Redealt.NOT_POSSIBLE
-    return Redealt.SAME if dealt == sitting.paper else Redealt.DIFFERENT
-
-
-async def _deal_again(
-    session: AsyncSession, sitting: Sitting, blueprint: BlueprintView, pool: Pool
-) -> list[dict[str, Any]] | None:
-    if sitting.algorithm == DRAWN:
-        return draw_paper(pool.items, blueprint.cells, seed=sitting.seed).stored()
-    statement = select(SittingEvent.detail).where(SittingEvent.sitting_id == sitting.id, SittingEvent.kind == STARTED)
-    detail = (await session.exec(statement)).first()
-    if sitting.algorithm != EQUATED or not detail or "limits" not in detail:
-        return None
-    rules = await get_rules(session, PRIOR_RULES, on=china_date(sitting.started_at))
-    ratings = await load_ratings(session, pool, priors=Priors.read(rules))
-    if ratings.digest != detail["ratings"]:
-        return None
-    cut = -(-blueprint.pass_score // blueprint.points_per_item)
-    bank = prepare(
-        pool.items, ratings.difficulties, blueprint.cells, cut=cut, enemies=ratings.enemies, target=blueprint.target
-    )
-    done = equate_paper(
-        bank,
-        seed=sitting.seed,
-        limits=Limits(**detail["limits"]),
-        resting=[UUID(revision_id) for revision_id in detail.get("resting", ())],
-        neighbours=await _papers_of(session, [UUID(sitting_id) for sitting_id in detail["beside"]]),
-    )
-    return done.paper.stored()
-
-
-async def _papers_of(session: AsyncSession, sitting_ids: list[UUID]) -> list[frozenset[UUID]]:
-    papers = []
-    for sitting_id in sitting_ids:
-        other = await session.get_one(Sitting, sitting_id)
-        papers.append(frozenset(item.revision_id for item in paper_items(other.paper)))
-    return papers
-
-
-async def _pool_at(session: AsyncSession, subject: str, *, at: datetime) -> Pool:
-    """The bank as it was at an instant: published by then, and not yet retired."""
-    # sqlmodel types `select` for four columns at most.
-    statement: Any = (
-        sqlalchemy.select(
-            col(ItemRevision.id), col(ItemRevision.area), col(ItemRevision.type), col(ItemRevision.level),
-            col(ItemRevision.key_point), col(ItemRevision.is_local), func.jsonb_array_length(ItemRevision.options),
-        )
-        .join(Item, col(Item.id) == ItemRevision.item_id)
-        .where(
-            col(Item.subject) == subject,
-            col(ItemRevision.published_at) <= at,
-            or_(col(ItemRevision.retired_at).is_(None), col(ItemRevision.retired_at) > at),
-        )
-    )  # fmt: skip
-    rows = (await session.exec(statement)).all()
-    items = tuple(sorted((PoolItem(*row) for row in rows), key=lambda item: item.revision_id.bytes))
-    return Pool(subject=subject, items=items, digest=pool_digest(item.revision_id for item in items))
+    return Redealt.SAME if paper == sitting.paper else Redealt.DIFFERENT
