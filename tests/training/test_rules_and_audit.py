@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import delete, text, update
+from sqlalchemy import Executable, delete, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
@@ -44,7 +44,7 @@ async def test_a_missing_rule_is_an_error_and_not_a_guess(session: AsyncSession)
 async def test_the_database_refuses_to_change_the_audit_log(session: AsyncSession, now: datetime, act: str) -> None:
     audit.record(session, action="test.done", target=("test", 1), actor_id=None, now=now)
     await session.flush()
-    statements = {
+    statements: dict[str, Executable] = {
         "update": update(AuditEntry).values(action="other"),
         "delete": delete(AuditEntry).where(col(AuditEntry.action) == "test.done"),
         "truncate": text("TRUNCATE audit_entry"),
