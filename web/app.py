@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from litestar import Litestar, Router
 from litestar.config.csrf import CSRFConfig
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.template import TemplateConfig
@@ -43,16 +43,20 @@ def create_app(
 ) -> Litestar:
     """The application. Tests give it their own sessions and clock."""
 
-    async def provide_session() -> AsyncGenerator[AsyncSession, None]:
+    # A chain: litestar gives each dependency that hangs on no other a task of its own.
+    def provide_services() -> Services:
+        return services
+
+    def provide_now(services: NamedDependency[Services]) -> datetime:
+        return services.clock.now()
+
+    async def provide_session(
+        services: NamedDependency[Services],
+        now: NamedDependency[datetime],  # noqa: ARG001 - see above
+    ) -> AsyncGenerator[AsyncSession, None]:
         # Commits after rendering and before sending; any error rolls back.
         async with services.sessions() as session, session.begin():
             yield session
-
-    def provide_now() -> datetime:
-        return services.clock.now()
-
-    def provide_services() -> Services:
-        return services
 
     pages: list[ControllerRouterHandler] = [
         *web.public.routes.HANDLERS,
