@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams import board as boards
 from exams import sittings
+from exams.handing_in import NOT_MARKED
 from training.accounts import Viewer
 from training.calendar import china_date
 from training.errors import N_, AnpeiError, BadInput
@@ -30,6 +31,7 @@ HAPPENINGS = {
     sittings.EXTENDED: N_("延长时间"),
     sittings.HANDED_IN: N_("考生交卷"),
     sittings.TIMED_OUT: N_("到时自动交卷"),
+    NOT_MARKED: N_("自动评分未成功，将再次尝试"),
     boards.INCIDENT: N_("情况记录"),
     "booking.checked_in": N_("签到"),
     "booking.missed": N_("登记缺考"),
