@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exams.enterprise_exams import NewExam, create_exam, invite_staff
 from exams.handing_in import hand_in
-from exams.sittings import start_enterprise_sitting
+from exams.starting import start_enterprise_sitting
 from seed.city.examining import answer, minutes, site_device
 from seed.city.times import days_ago
 

@@ -16,7 +16,8 @@ from exams.papers import LETTERS, PaperItem, paper_items
 from exams.practical import TaskMark, confirm_result, enter_result
 from exams.scheduling import NewSession, open_session
 from exams.seating import book_seat
-from exams.sittings import Device, start_sitting
+from exams.sittings import Device
+from exams.starting import start_sitting
 from question_bank.queries import list_revisions
 from seed.city.applying import LOW_VOLTAGE, Candidate
 from training.columns import new_id

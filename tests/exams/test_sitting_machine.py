@@ -25,7 +25,8 @@ from exams.answers import AnswerAct, device_token_hash, list_events, save_answer
 from exams.handing_in import TooEarlyToLeave, close_overdue, hand_in
 from exams.models import Booking, ExamSession, Score, Sitting, SittingStatus
 from exams.sheets import get_sitting_state
-from exams.sittings import NotOpen, OnAnotherDevice, extend_sitting, release_device, resume_sitting, start_sitting
+from exams.sittings import NotOpen, OnAnotherDevice, extend_sitting, release_device, resume_sitting
+from exams.starting import start_sitting
 from tests.makers.sittings import make_device, make_sitting, right_choices
 from training.errors import AnpeiError
 

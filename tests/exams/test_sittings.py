@@ -37,17 +37,19 @@ from exams.papers import PaperItem, paper_items
 from exams.sheets import NotMarkedYet, get_answer_sheet, get_result, get_sitting_state, list_occasions
 from exams.sittings import (
     BadExtension,
-    EntryClosed,
-    NoAttemptsLeft,
-    NotCheckedIn,
     NotOpen,
-    NotYetOpen,
     OnAnotherDevice,
     ReasonMissing,
-    SessionCancelled,
     extend_sitting,
     release_device,
     resume_sitting,
+)
+from exams.starting import (
+    EntryClosed,
+    NoAttemptsLeft,
+    NotCheckedIn,
+    NotYetOpen,
+    SessionCancelled,
     start_enterprise_sitting,
     start_sitting,
 )
@@ -304,7 +306,7 @@ async def test_a_sitting_is_not_opened_when_the_booking_changes_meanwhile(
         session.add(booking)
         return await deal_paper(*args, **more)
 
-    monkeypatch.setattr("exams.sittings.deal_paper", deal_and_lose_the_booking)
+    monkeypatch.setattr("exams.starting.deal_paper", deal_and_lose_the_booking)
     with pytest.raises(SessionCancelled):
         await start_sitting(session, booking_id=booking.id, person_id=who.person.id, device=device, seed=1, now=now)
     assert (await session.exec(select(Sitting.id).where(Sitting.booking_id == booking.id))).all() == []

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from exams.handing_in import close_overdue
 from exams.models import Booking, EnterpriseExam
-from exams.sittings import start_enterprise_sitting
+from exams.starting import start_enterprise_sitting
 from tests.journeys.conftest import DESK, PHONE, inspect, sign_in
 from tests.makers.exams import fill_bank
 from tests.makers.people import PASSWORD, make_employee, make_organisation, make_role

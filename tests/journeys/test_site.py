@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from sqlmodel import select
 
 from exams.models import Application, Booking, BookingStatus, CheckMethod, CheckVerdict, ExamPart, IdentityCheck
-from exams.sittings import start_sitting
+from exams.starting import start_sitting
 from tests.faces import as_jpeg, camera_video, person_a, person_a_again, person_b
 from tests.journeys.conftest import DESK, PHONE, browser_with, inspect, new_context, sign_in
 from tests.makers.check_in import Desk, make_assessor, make_checked_in, make_desk

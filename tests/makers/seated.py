@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from exams.models import Booking, ExamSession, Sitting
-from exams.sittings import start_sitting
+from exams.starting import start_sitting
 from tests.makers.exams import make_booking
 from tests.makers.people import make_person
 from tests.makers.sittings import check_in, make_device

@@ -22,7 +22,8 @@ import httpx
 import psutil
 from sqlmodel import select
 
-from exams.sittings import Device, start_sitting
+from exams.sittings import Device
+from exams.starting import start_sitting
 from seed.candidates import CandidateAccount, make_candidates
 from seed.item_files import ITEMS, load_items
 from seed.people import item_author_and_reviewer

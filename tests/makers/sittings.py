@@ -11,7 +11,8 @@ from exams.answers import AnswerAct, device_token_hash, save_answers
 from exams.enterprise_exams import NewExam, create_exam, invite_staff
 from exams.models import Booking, BookingStatus, CheckMethod, CheckVerdict, ExamSession, IdentityCheck, Sitting
 from exams.papers import LETTERS, paper_items
-from exams.sittings import Device, Entry, start_enterprise_sitting, start_sitting
+from exams.sittings import Device, Entry
+from exams.starting import start_enterprise_sitting, start_sitting
 from question_bank.queries import list_revisions
 from tests.makers.exams import fill_bank, make_booking
 from tests.makers.people import Known, make_employee, make_organisation, make_person

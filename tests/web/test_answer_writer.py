@@ -19,7 +19,8 @@ from exams.answers import AnswerAct, device_token, device_token_hash
 from exams.handing_in import close_overdue, hand_in
 from exams.models import AnswerEvent, Score, Sitting, SittingStatus
 from exams.sheets import get_result
-from exams.sittings import Device, resume_sitting, start_sitting
+from exams.sittings import Device, resume_sitting
+from exams.starting import start_sitting
 from seed.candidates import make_candidates
 from tests.makers.databases import copied_database
 from tests.makers.exams import fill_bank

@@ -11,7 +11,7 @@ from sqlmodel import func, select
 
 from exams.handing_in import hand_in
 from exams.models import EnterpriseExam, EnterpriseExamCandidate
-from exams.sittings import start_enterprise_sitting
+from exams.starting import start_enterprise_sitting
 from tests.makers.exams import fill_bank
 from tests.makers.people import PASSWORD, Known, make_employee, make_organisation, make_person, make_role
 from tests.makers.sittings import Sat, answer, make_device, right_choices

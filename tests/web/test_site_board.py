@@ -11,7 +11,7 @@ from exams import board as boards
 from exams.answers import AnswerAct, device_token_hash, save_answers
 from exams.board import DoorsOpen, SeatState, StillSitting, finish_session, get_board, mark_no_shows
 from exams.models import BookingStatus, ExamSession, SessionStatus, Sitting
-from exams.sittings import start_sitting
+from exams.starting import start_sitting
 from tests.makers.check_in import Desk, make_checked_in, make_desk
 from tests.makers.people import PASSWORD, make_organisation
 from tests.makers.sittings import make_device

@@ -18,7 +18,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from exams.answers import device_token_hash, refusal, save_answers
 from exams.handing_in import hand_in
 from exams.sheets import get_answer_sheet, get_result, get_sitting_state, list_occasions
-from exams.sittings import Device, start_enterprise_sitting, start_sitting
+from exams.sittings import Device
+from exams.starting import start_enterprise_sitting, start_sitting
 from training.accounts import Viewer
 from training.errors import N_, BadInput, Conflict, NotAllowed
 from web.api.answers import AnswersIn, AnswersRefused, AnswersSaved, check_acts, refused_reply, saved_reply

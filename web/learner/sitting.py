@@ -20,8 +20,9 @@ from exams.appeals import get_own_appeals
 from exams.handing_in import TooEarlyToLeave, hand_in
 from exams.models import SittingStatus
 from exams.sheets import get_answer_sheet, get_own_sitting, get_result, get_sitting_state, list_occasions
-from exams.sittings import Device, Entry, holds_sitting, resume_sitting, start_enterprise_sitting, start_sitting
+from exams.sittings import Device, Entry, holds_sitting, resume_sitting
 from exams.start_pages import get_start_facts
+from exams.starting import start_enterprise_sitting, start_sitting
 from training.accounts import Viewer
 from web.attempts import attempt
 from web.services import Services
