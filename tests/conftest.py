@@ -132,6 +132,7 @@ def keys() -> Keys:
         session=b"s" * 32,
         vault=Vault(keys={"1": b"k" * 32}, current="1", index_key=b"i" * 32),
         issuer={"test": Ed25519PrivateKey.from_private_bytes(b"p" * 32)},
+        receipt={"test": Ed25519PrivateKey.from_private_bytes(b"r" * 32)},
     )
 
 

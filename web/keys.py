@@ -1,4 +1,4 @@
-"""The secrets: session key, field keys, index key and issuer signing keys, as files of mode 0600."""
+"""The secrets: session key, field keys, index key, issuer and receipt signing keys, as files of mode 0600."""
 
 from __future__ import annotations
 
@@ -26,11 +26,15 @@ _KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class Keys:
-    """What signs and seals. `issuer` maps a key id to its Ed25519 key; the last one signs."""
+    """What signs and seals. `issuer` and `receipt` map a key id to its Ed25519 key; the last one signs.
+
+    `issuer` signs certificates, `receipt` the answers of a sitting as they were handed in.
+    """
 
     session: bytes
     vault: Vault
     issuer: dict[str, Ed25519PrivateKey]
+    receipt: dict[str, Ed25519PrivateKey]
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -47,9 +51,10 @@ def make_missing_keys(folder: Path) -> None:
             _write(folder / name, secrets.token_hex(_KEY_BYTES).encode())
     if not list(folder.glob("field-*.aes")):
         _write(folder / "field-1.aes", secrets.token_hex(_KEY_BYTES).encode())
-    if not list(folder.glob("issuer-*.pem")):
-        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _write(folder / f"issuer-{secrets.token_hex(4)}.pem", pem)
+    for use in ("issuer", "receipt"):
+        if not list(folder.glob(f"{use}-*.pem")):
+            pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            _write(folder / f"{use}-{secrets.token_hex(4)}.pem", pem)
 
 
 def add_field_key(folder: Path) -> str:
@@ -69,24 +74,33 @@ def _secret(path: Path) -> bytes:
 def load_keys(folder: Path) -> Keys:
     """Read the keys. Raises `SettingMissing` with one clear sentence when any is not there."""
     fields = sorted(folder.glob("field-*.aes"), key=lambda path: int(path.stem.removeprefix("field-")))
-    issuers = sorted(folder.glob("issuer-*.pem"), key=lambda path: path.stat().st_mtime)
     missing = [name for name in ("session.key", "field-index.key") if not (folder / name).exists()]
     missing += [] if fields else ["field-1.aes"]
-    missing += [] if issuers else ["issuer-<id>.pem"]
+    missing += [f"{use}-<id>.pem" for use in ("issuer", "receipt") if not list(folder.glob(f"{use}-*.pem"))]
     if missing:
         raise SettingMissing(
             f"The keys folder lacks {', '.join(missing)}: set ANPEI_KEYS_DIR to a folder that holds them, "
             "or make them once with `./anpei make-keys`, keep them secret and back them up."
         )
-    issuer: dict[str, Ed25519PrivateKey] = {}
-    for path in issuers:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise SettingMissing(f"The issuer key {path.name} is not an Ed25519 key.")
-        issuer[path.stem.removeprefix("issuer-")] = key
     vault = Vault(
         keys={path.stem.removeprefix("field-"): _secret(path) for path in fields},
         current=fields[-1].stem.removeprefix("field-"),
         index_key=_secret(folder / "field-index.key"),
     )
-    return Keys(session=_secret(folder / "session.key"), vault=vault, issuer=issuer)
+    return Keys(
+        session=_secret(folder / "session.key"),
+        vault=vault,
+        issuer=_signing_keys(folder, "issuer"),
+        receipt=_signing_keys(folder, "receipt"),
+    )
+
+
+def _signing_keys(folder: Path, use: str) -> dict[str, Ed25519PrivateKey]:
+    """By id, the oldest first."""
+    found: dict[str, Ed25519PrivateKey] = {}
+    for path in sorted(folder.glob(f"{use}-*.pem"), key=lambda path: path.stat().st_mtime):
+        key = load_pem_private_key(path.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise SettingMissing(f"The {use} key {path.name} is not an Ed25519 key.")
+        found[path.stem.removeprefix(f"{use}-")] = key
+    return found

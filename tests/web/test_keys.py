@@ -25,7 +25,7 @@ def test_keys_are_private_and_never_replaced(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()} == before
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "keys").iterdir()}
     assert modes == {0o600}
-    assert len(before) == 4
+    assert len(before) == 5
 
 
 def test_a_newer_field_key_seals_and_the_older_still_opens(tmp_path: Path) -> None:
