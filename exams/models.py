@@ -95,6 +95,11 @@ class Application(SQLModel, table=True):
     theory_passed_on: date | None = None
     practical_passed_on: date | None = None
     theory_attempts: int = 0
+    accommodations_wanted: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)
+    accommodation_reason_sealed: bytes | None = None
+    accommodations: dict[str, Any] = Field(
+        default_factory=dict, sa_type=JSON, nullable=False, description="granted; exams/accommodations.py"
+    )
 
 
 class Ban(SQLModel, table=True):
@@ -182,6 +187,7 @@ class ExamSession(SQLModel, table=True):
     seats: int
     status: SessionStatus = Field(default=SessionStatus.PLANNED, sa_type=one_of(SessionStatus))
     cancel_reason: str = Field(default="", max_length=500)
+    needs_seb: bool = Field(default=False, description="only in the Safe Exam Browser")
     created_by: UUID = Field(foreign_key="person.id")
     created_at: datetime = Field(sa_type=INSTANT)
 
@@ -294,6 +300,7 @@ class EnterpriseExam(SQLModel, table=True):
     opens_at: datetime = Field(sa_type=INSTANT)
     closes_at: datetime = Field(sa_type=INSTANT)
     attempts_allowed: int = 2
+    needs_seb: bool = Field(default=False, description="only in the Safe Exam Browser")
     created_by: UUID = Field(foreign_key="person.id")
     created_at: datetime = Field(sa_type=INSTANT)
 
@@ -306,14 +313,17 @@ class EnterpriseExamCandidate(SQLModel, table=True):
     exam_id: UUID = Field(foreign_key="enterprise_exam.id", primary_key=True)
     person_id: UUID = Field(foreign_key="person.id", primary_key=True, index=True)
     invited_at: datetime = Field(sa_type=INSTANT)
+    accommodations: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)
 
 
 class SittingStatus(StrEnum):
-    """The states of a sitting, issue 3 §2. READY is a booking without a sitting."""
+    """The states of a sitting; exams/sitting_states.py says which may follow which."""
 
     OPEN = "OPEN"
+    PAUSED = "PAUSED"
     HANDED_IN = "HANDED_IN"
     TIMED_OUT = "TIMED_OUT"
+    CLOSED_BY_SITE = "CLOSED_BY_SITE"
     VOID = "VOID"
 
 
@@ -326,7 +336,11 @@ class Sitting(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("started_at < deadline", name="sitting_starts_before_deadline"),
         CheckConstraint("(booking_id IS NULL) <> (enterprise_exam_id IS NULL)", name="sitting_has_one_occasion"),
-        CheckConstraint("(status = 'OPEN') = (submitted_at IS NULL)", name="open_means_not_submitted"),
+        CheckConstraint("(status IN ('OPEN', 'PAUSED')) = (submitted_at IS NULL)", name="open_means_not_submitted"),
+        CheckConstraint("(status = 'PAUSED') = (paused_at IS NOT NULL)", name="paused_since"),
+        CheckConstraint(
+            "num_nulls(chain_head, receipt_signature, receipt_key_id) IN (0, 3)", name="sitting_has_a_whole_receipt"
+        ),
         CheckConstraint("item_count > 0", name="sitting_has_items"),
         Index("sitting_one_per_booking", "booking_id", unique=True, postgresql_where=text("status <> 'VOID'")),
         Index(
@@ -334,7 +348,7 @@ class Sitting(SQLModel, table=True):
             "enterprise_exam_id",
             "person_id",
             unique=True,
-            postgresql_where=text("status = 'OPEN'"),
+            postgresql_where=text("status IN ('OPEN', 'PAUSED')"),
         ),
         Index("sitting_due", "deadline", postgresql_where=text("status = 'OPEN'")),
         Index("sitting_latest_papers", "blueprint_id", "started_at"),
@@ -358,6 +372,13 @@ class Sitting(SQLModel, table=True):
     device_sign_in_id: UUID | None = Field(default=None, description="the sign-in that was given the token")
     device_token_hash: bytes | None = Field(default=None, description="the one browser that may answer")
     device_released_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    paused_at: datetime | None = Field(default=None, sa_type=INSTANT, description="the clock stands still since")
+    accommodations: dict[str, Any] = Field(
+        default_factory=dict, sa_type=JSON, nullable=False, description="what applied at the start"
+    )
+    chain_head: bytes | None = Field(default=None, description="over every answer event, exams/chain.py")
+    receipt_signature: bytes | None = Field(default=None, description="Ed25519, exams/receipts.py")
+    receipt_key_id: str | None = Field(default=None, max_length=32)
 
 
 class SittingEvent(SQLModel, table=True):
@@ -385,24 +406,45 @@ class RestingItem(SQLModel, table=True):
 
 
 class DrawnPaper(SQLModel, table=True):
-    """A paper dealt before the start to a booked candidate, to be printed for a room without computers.
+    """A paper dealt before the start to a booked candidate; the one with the highest number counts.
 
-    `paper` as in `Sitting`; `detail` as in a sitting's first event.
+    Without `drawn_by` a job has made it ahead, for a quick start at a computer. Drawn by a person it
+    is printed for a room without computers. `paper` as in `Sitting`; `detail` as in a sitting's first event.
     """
 
     __tablename__ = "drawn_paper"
-    __table_args__ = (UniqueConstraint("booking_id"),)
+    __table_args__ = (
+        UniqueConstraint("booking_id", "number"),
+        CheckConstraint("number > 0", name="papers_count_from_one"),
+    )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     booking_id: UUID = Field(foreign_key="booking.id")
+    number: int = 1
     blueprint_id: UUID = Field(foreign_key="blueprint.id")
     seed: int = Field(sa_type=BigInteger)
     algorithm: str = Field(max_length=20)
     bank_digest: bytes
     paper: list[dict[str, Any]] = Field(sa_type=JSON, nullable=False)
     detail: dict[str, Any] = Field(sa_type=JSON, nullable=False)
-    drawn_by: UUID = Field(foreign_key="person.id")
+    drawn_by: UUID | None = Field(default=None, foreign_key="person.id")
     drawn_at: datetime = Field(sa_type=INSTANT)
+
+
+class AnswerSheetEntry(SQLModel, table=True):
+    """The marks of a bubble sheet as one person read them. Append-only; two people who agree make a sitting.
+
+    `choices`: {"1": "A", …} in the printed letters; a position that is left out is empty on the sheet.
+    """
+
+    __tablename__ = "answer_sheet_entry"
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    drawn_paper_id: UUID = Field(foreign_key="drawn_paper.id", index=True)
+    choices: dict[str, Any] = Field(sa_type=JSON, nullable=False)
+    remark: str = Field(default="", max_length=500, description="what the sheet shows besides, e.g. two marks")
+    entered_by: UUID = Field(foreign_key="person.id")
+    entered_at: datetime = Field(sa_type=INSTANT)
 
 
 class AnswerEvent(SQLModel, table=True):
@@ -422,12 +464,93 @@ class AnswerEvent(SQLModel, table=True):
     choice: str = Field(max_length=8)
     answered_at: datetime | None = Field(default=None, sa_type=INSTANT, description="the client's clock, a hint only")
     saved_at: datetime = Field(sa_type=INSTANT)
+    link: bytes | None = Field(default=None, description="the client's hash over this and all earlier acts")
+
+
+class LateReason(StrEnum):
+    """Why an answer was kept and not counted."""
+
+    AFTER_GRACE = "AFTER_GRACE"
+    ORDER_NOT_PROVEN = "ORDER_NOT_PROVEN"
+    ENDED = "ENDED"
+    OTHER_DEVICE = "OTHER_DEVICE"
+
+
+class LateAnswer(SQLModel, table=True):
+    """An answer that came too late to be marked: kept, and shown to the authority. Append-only."""
+
+    __tablename__ = "late_answer"
+    __table_args__ = (UniqueConstraint("sitting_id", "seq", "position", "choice"),)
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    sitting_id: UUID = Field(foreign_key="sitting.id")
+    seq: int
+    position: int
+    choice: str = Field(max_length=8)
+    answered_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    link: bytes | None = None
+    reason: LateReason = Field(sa_type=one_of(LateReason))
+    received_at: datetime = Field(sa_type=INSTANT)
+
+
+class IntegrityKind(StrEnum):
+    """What happened on a candidate's screen or beside it. Facts, never a verdict."""
+
+    LEFT_FULL_SCREEN = "LEFT_FULL_SCREEN"
+    TAB_HIDDEN = "TAB_HIDDEN"
+    PASTE = "PASTE"
+    COPY = "COPY"
+    NETWORK_GAP = "NETWORK_GAP"
+    SECOND_DEVICE = "SECOND_DEVICE"
+    FACE_CHECK_DUE = "FACE_CHECK_DUE"
+    SEB_MISSING = "SEB_MISSING"
+
+
+class IntegrityEvent(SQLModel, table=True):
+    """One fact for the invigilator's board. Append-only."""
+
+    __tablename__ = "integrity_event"
+    __table_args__ = (
+        UniqueConstraint("sitting_id", "client_id"),
+        CheckConstraint("seconds >= 0", name="lasts_no_negative_time"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    sitting_id: UUID = Field(foreign_key="sitting.id", index=True)
+    client_id: str | None = Field(
+        default=None, max_length=40, description="the page's own, so that a repeat counts once"
+    )
+    kind: IntegrityKind = Field(sa_type=one_of(IntegrityKind))
+    began_at: datetime = Field(sa_type=INSTANT, description="by the page's clock, set by the server's")
+    seconds: int = Field(default=0, description="how long it lasted")
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)
+    received_at: datetime = Field(sa_type=INSTANT)
+
+
+class BrowserExamKey(SQLModel, table=True):
+    """A Safe Exam Browser that an organisation lets in: one version of the program with one configuration."""
+
+    __tablename__ = "browser_exam_key"
+    __table_args__ = (
+        Index(
+            "browser_exam_key_once", "organisation_id", "key", unique=True, postgresql_where=text("retired_at IS NULL")
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    organisation_id: UUID = Field(foreign_key="organisation.id", index=True)
+    key: str = Field(max_length=64, description="64 hexadecimal digits, as the program shows it")
+    label: str = Field(max_length=100)
+    created_by: UUID = Field(foreign_key="person.id")
+    created_at: datetime = Field(sa_type=INSTANT)
+    retired_at: datetime | None = Field(default=None, sa_type=INSTANT)
 
 
 class ScoreState(StrEnum):
     """成绩, domain.md §4.5."""
 
     PROVISIONAL = "PROVISIONAL"
+    UNDER_REVIEW = "UNDER_REVIEW"
     RELEASED = "RELEASED"
     WITHHELD = "WITHHELD"
     VOID = "VOID"
@@ -447,6 +570,8 @@ class Score(SQLModel, table=True):
     areas: dict[str, Any] = Field(sa_type=JSON, nullable=False)
     state: ScoreState = Field(default=ScoreState.PROVISIONAL, sa_type=one_of(ScoreState))
     marked_at: datetime = Field(sa_type=INSTANT)
+    review_began_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    reviewed_by: UUID | None = Field(default=None, foreign_key="person.id")
     released_at: datetime | None = Field(default=None, sa_type=INSTANT)
     released_by: UUID | None = Field(default=None, foreign_key="person.id")
     release_by: date | None = Field(default=None, description="so.score.release_wd working days")
@@ -485,6 +610,7 @@ class RegradeKind(StrEnum):
     """What is decided of an item that was found wrong after it was sat."""
 
     CHANGE_KEY = "CHANGE_KEY"
+    ACCEPT_KEYS = "ACCEPT_KEYS"
     DROP = "DROP"
     GIVE_ALL = "GIVE_ALL"
 
@@ -505,14 +631,16 @@ class Regrade(SQLModel, table=True):
             "status <> 'APPROVED' OR (decided_by IS NOT NULL AND decided_by <> proposed_by)", name="regrade_needs_two"
         ),
         CheckConstraint("(status = 'PROPOSED') = (decided_at IS NULL)", name="regrade_decided_once"),
-        CheckConstraint("(kind = 'CHANGE_KEY') = (new_key <> '')", name="regrade_key"),
+        CheckConstraint("(kind IN ('CHANGE_KEY', 'ACCEPT_KEYS')) = (new_key <> '')", name="regrade_key"),
         Index("regrade_one_proposed", "revision_id", unique=True, postgresql_where=text("status = 'PROPOSED'")),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     revision_id: UUID = Field(foreign_key="item_revision.id", index=True)
     kind: RegradeKind = Field(sa_type=one_of(RegradeKind))
-    new_key: str = Field(default="", max_length=8, description="in the revision's own letters")
+    new_key: str = Field(
+        default="", max_length=80, description="in the revision's own letters; of ACCEPT_KEYS each that earns, A|C|AC"
+    )
     reason: str = Field(max_length=500, description="told to the candidates whose score changes")
     status: RegradeStatus = Field(default=RegradeStatus.PROPOSED, sa_type=one_of(RegradeStatus))
     proposed_by: UUID = Field(foreign_key="person.id")

@@ -143,6 +143,34 @@ class ItemImport(SQLModel, table=True):
     confirmed_at: datetime | None = Field(default=None, sa_type=INSTANT)
 
 
+class ItemEstimate(SQLModel, table=True):
+    """A reviewer's estimate of how many of a hundred borderline candidates get an item right. Append-only."""
+
+    __tablename__ = "item_estimate"
+    __table_args__ = (CheckConstraint("percent BETWEEN 1 AND 99", name="estimate_is_a_share"),)
+
+    revision_id: UUID = Field(foreign_key="item_revision.id", primary_key=True)
+    reviewer_id: UUID = Field(foreign_key="person.id", primary_key=True)
+    at: datetime = Field(sa_type=INSTANT, primary_key=True)
+    percent: int
+
+
+class McRule(StrEnum):
+    """How a multiple-choice item is marked: 全对才得分, or 少选得部分分."""
+
+    ALL_OR_NOTHING = "ALL_OR_NOTHING"
+    PARTIAL = "PARTIAL"
+
+
+class CellLevel(StrEnum):
+    """The level that a cell of a blueprint asks for; ANY takes all."""
+
+    ANY = "ANY"
+    KNOW = "KNOW"
+    GRASP = "GRASP"
+    MASTER = "MASTER"
+
+
 class Blueprint(SQLModel, table=True):
     """How a paper is made up: minutes, points and the count per cell (area × type), per version."""
 
@@ -166,6 +194,11 @@ class Blueprint(SQLModel, table=True):
     equate_ability: int | None = Field(default=None, description="1/1000 logit; None: papers meet the bank's own mean")
     equate_score: int | None = Field(default=None, description="expected score there, 1/1000 item")
     equate_information: int | None = Field(default=None, description="information there, 1/1000")
+    mc_rule: McRule = Field(default=McRule.ALL_OR_NOTHING, sa_type=one_of(McRule))
+    shows_key_points: bool = Field(default=False, description="a released score names the key points to study again")
+    local_percent: int | None = Field(default=None, description="None: the rule paper.local_percent")
+    exposure_percent: int | None = Field(default=None, description="None: the rule paper.exposure.percent")
+    overlap_percent: int | None = Field(default=None, description="None: the rule paper.overlap.percent")
 
 
 class BlueprintCell(SQLModel, table=True):
@@ -177,6 +210,7 @@ class BlueprintCell(SQLModel, table=True):
     blueprint_id: UUID = Field(foreign_key="blueprint.id", primary_key=True)
     area: int = Field(primary_key=True)
     type: ItemType = Field(sa_type=one_of(ItemType), primary_key=True)
+    level: CellLevel = Field(default=CellLevel.ANY, sa_type=one_of(CellLevel), primary_key=True)
     area_name: str = Field(max_length=200)
     weight_percent: int
     count: int

@@ -640,3 +640,17 @@ class Attendance(SQLModel, table=True):
     way: AttendanceWay = Field(sa_type=one_of(AttendanceWay))
     at: datetime = Field(sa_type=INSTANT)
     recorded_by: UUID = Field(foreign_key="person.id")
+
+
+class Notice(SQLModel, table=True):
+    """A message to one person inside Anpei; `kind` names its text, `detail` fills it in (web/notices.py)."""
+
+    __table_args__ = (Index("notice_unread", "person_id", postgresql_where=text("read_at IS NULL")),)
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id", index=True)
+    kind: str = Field(max_length=40)
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)
+    link: str = Field(default="", max_length=200, description="a path of this site")
+    created_at: datetime = Field(sa_type=INSTANT)
+    read_at: datetime | None = Field(default=None, sa_type=INSTANT)

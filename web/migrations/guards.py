@@ -49,23 +49,35 @@ BEGIN
 END $$
 """
 
+_APPEND_ONLY_SINCE_2 = ("late_answer", "integrity_event", "answer_sheet_entry", "item_estimate")
+
+# exams/sitting_states.py says the same; a receipt is written once.
+_KEEP_STATES = """
+CREATE FUNCTION keep_sitting_states() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.status IS DISTINCT FROM OLD.status AND NOT (
+        OLD.status = 'OPEN'
+        OR (OLD.status = 'PAUSED' AND NEW.status IN ('OPEN', 'CLOSED_BY_SITE', 'VOID'))
+        OR (OLD.status <> 'VOID' AND NEW.status = 'VOID')
+    ) THEN
+        RAISE EXCEPTION 'a sitting does not go from % to %', OLD.status, NEW.status
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF OLD.chain_head IS NOT NULL AND (OLD.chain_head, OLD.receipt_signature, OLD.receipt_key_id)
+       IS DISTINCT FROM (NEW.chain_head, NEW.receipt_signature, NEW.receipt_key_id)
+    THEN
+        RAISE EXCEPTION 'a receipt is written once' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$
+"""
+
 
 def create(connection: Connection) -> None:
-    """Create every guard."""
+    """Create the guards of the first tables."""
     connection.execute(text(_REFUSE_CHANGE))
     for table in (*_APPEND_ONLY, "training_record"):
-        connection.execute(
-            text(
-                f"CREATE TRIGGER {table}_is_append_only BEFORE UPDATE OR DELETE ON {table} "
-                "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-            )
-        )
-        connection.execute(
-            text(
-                f"CREATE TRIGGER {table}_is_not_emptied BEFORE TRUNCATE ON {table} "
-                "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-            )
-        )
+        _make_append_only(connection, table)
     connection.execute(text(_KEEP_WORDING))
     connection.execute(
         text(
@@ -76,4 +88,33 @@ def create(connection: Connection) -> None:
     connection.execute(text(_KEEP_PAPER))
     connection.execute(
         text("CREATE TRIGGER sitting_keeps_paper BEFORE UPDATE ON sitting FOR EACH ROW EXECUTE FUNCTION keep_paper()")
+    )
+
+
+def extend(connection: Connection) -> None:
+    """Create the guards that came with migration 0002."""
+    for table in _APPEND_ONLY_SINCE_2:
+        _make_append_only(connection, table)
+    connection.execute(text(_KEEP_STATES))
+    connection.execute(
+        text(
+            "CREATE TRIGGER sitting_keeps_states "
+            "BEFORE UPDATE OF status, chain_head, receipt_signature, receipt_key_id ON sitting "
+            "FOR EACH ROW EXECUTE FUNCTION keep_sitting_states()"
+        )
+    )
+
+
+def _make_append_only(connection: Connection, table: str) -> None:
+    connection.execute(
+        text(
+            f"CREATE TRIGGER {table}_is_append_only BEFORE UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+        )
+    )
+    connection.execute(
+        text(
+            f"CREATE TRIGGER {table}_is_not_emptied BEFORE TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
     )
