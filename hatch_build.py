@@ -21,6 +21,7 @@ SERVED = {
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
     "htmx-sse.min.js": "htmx-ext-sse/dist/sse.min.js",
     "echarts.min.js": "echarts/dist/echarts.min.js",
+    "sha256.min.js": "js-sha256/build/sha256.min.js",
     "zxing-reader.js": "zxing-wasm/dist/iife/reader/index.js",
     "zxing_reader.wasm": "zxing-wasm/dist/reader/zxing_reader.wasm",
 }
