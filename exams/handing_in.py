@@ -190,9 +190,14 @@ async def _mark(
     points, cut_score = Decimal(blueprint.points_per_item), Decimal(blueprint.pass_score)
     # The authority decides about certificate exams alone.
     if rulings and sitting.booking_id is not None:
-        mark = mark_by_rulings(paper, revisions, choices, points_per_item=points, cut_score=cut_score, rulings=rulings)
+        mark = mark_by_rulings(
+            paper, revisions, choices, points_per_item=points, cut_score=cut_score, mc_rule=blueprint.mc_rule,
+            rulings=rulings,
+        )  # fmt: skip
     else:
-        mark = mark_paper(paper, revisions, choices, points_per_item=points, cut_score=cut_score)
+        mark = mark_paper(
+            paper, revisions, choices, points_per_item=points, cut_score=cut_score, mc_rule=blueprint.mc_rule
+        )
     return _Finished(sitting, mark, ended_at)
 
 

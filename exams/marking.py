@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
+
+from question_bank.models import ItemType, McRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 
     from exams.papers import PaperItem
     from question_bank.queries import RevisionText
+
+_CENT = Decimal("0.01")
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class AreaMark:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The result of one paper."""
+    """The result of one paper. `right` counts the items that earned everything."""
 
     points: Decimal
     total: Decimal
@@ -54,6 +59,66 @@ def is_right(item: PaperItem, key: str, choice: str) -> bool:
     return bool(choice) and item.original(choice) == key
 
 
+def earned_points(
+    item: PaperItem, revision: RevisionText, key: str, choice: str, *, points: Decimal, mc_rule: McRule
+) -> Decimal:
+    """What an answer earns of an item's points by a key, which is the revision's own or one decided since.
+
+    By `McRule.PARTIAL` right letters without a wrong one earn their share, rounded down to a
+    hundredth, so that never more than the full points can come of it.
+    """
+    if is_right(item, key, choice):
+        return points
+    if mc_rule is not McRule.PARTIAL or revision.type is not ItemType.MC:
+        return _NOTHING
+    chosen = item.original(choice)
+    if not set(chosen) < set(key) or len(set(chosen)) < len(chosen):
+        return _NOTHING
+    return (points * len(chosen) / len(key)).quantize(_CENT, rounding=ROUND_FLOOR)
+
+
+class Tally:
+    """Marks added up area by area: whole items counted, parts of items as exact decimals."""
+
+    def __init__(self, points_per_item: Decimal) -> None:
+        self._each = points_per_item
+        self._areas: dict[int, tuple[int, int, Decimal]] = {}
+        self.right = 0
+        self.counted = 0
+
+    def add(self, area: int, earned: Decimal) -> None:
+        """Count one item of an area with what it earned."""
+        hits, of, parts = self._areas.get(area, (0, 0, _NOTHING))
+        if earned == self._each:
+            self._areas[area] = (hits + 1, of + 1, parts)
+            self.right += 1
+        else:
+            self._areas[area] = (hits, of + 1, parts + earned if earned else parts)
+        self.counted += 1
+
+    def mark(self, *, cut_score: Decimal, answered: int) -> Mark:
+        """The whole."""
+        areas = {
+            area: AreaMark(self._each * hits + parts if parts else self._each * hits, self._each * of)
+            for area, (hits, of, parts) in sorted(self._areas.items())
+        }
+        parts = sum((parts for _, _, parts in self._areas.values()), _NOTHING)
+        whole = self._each * self.right
+        return Mark(
+            points=whole + parts if parts else whole,
+            total=self._each * self.counted,
+            cut_score=cut_score,
+            right=self.right,
+            answered=answered,
+            areas=areas,
+        )
+
+
+def count_answered(paper: Sequence[PaperItem], choices: Mapping[int, str]) -> int:
+    """How many positions of a paper have an answer."""
+    return sum(1 for position in choices if 1 <= position <= len(paper))
+
+
 def mark_paper(
     paper: Sequence[PaperItem],
     revisions: Mapping[UUID, RevisionText],
@@ -61,23 +126,14 @@ def mark_paper(
     *,
     points_per_item: Decimal,
     cut_score: Decimal,
+    mc_rule: McRule,
 ) -> Mark:
-    """Mark every position; one without an answer earns nothing."""
-    right = 0
-    areas: dict[int, tuple[int, int]] = {}
+    """Mark every position; one without an answer earns nothing. `mc_rule` is the blueprint version's."""
+    tally = Tally(points_per_item)
     for position, item in enumerate(paper, start=1):
-        revision = revisions[item.revision_id]
-        earned = is_right(item, revision.key, choices.get(position, ""))
-        right += earned
-        hits, of = areas.get(revision.area, (0, 0))
-        areas[revision.area] = (hits + earned, of + 1)
-    return Mark(
-        points=points_per_item * right,
-        total=points_per_item * len(paper),
-        cut_score=cut_score,
-        right=right,
-        answered=sum(1 for position in choices if 1 <= position <= len(paper)),
-        areas={
-            area: AreaMark(points_per_item * hits, points_per_item * of) for area, (hits, of) in sorted(areas.items())
-        },
-    )
+        revision, choice = revisions[item.revision_id], choices.get(position, "")
+        tally.add(
+            revision.area,
+            earned_points(item, revision, revision.key, choice, points=points_per_item, mc_rule=mc_rule),
+        )
+    return tally.mark(cut_score=cut_score, answered=count_answered(paper, choices))

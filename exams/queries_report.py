@@ -112,6 +112,7 @@ class _Turn:
     seat_no: int
     paper: tuple[PaperItem, ...]
     needed: Fraction
+    passed: bool
     share: float
     started_at: datetime
     ended_at: datetime
@@ -189,6 +190,7 @@ async def _list_turns(session: AsyncSession, exam_session_id: UUID) -> list[_Tur
             seat_no=seat_no,
             paper=paper_items(sitting.paper),
             needed=Fraction(score.cut_score) / Fraction(score.total),
+            passed=score.passed,
             share=float(score.points / score.total),
             started_at=sitting.started_at,
             ended_at=sitting.submitted_at or sitting.deadline,
@@ -257,7 +259,7 @@ def _taker_of(turn: _Turn, revisions: Mapping[UUID, RevisionText], rulings: Mapp
         choice = choices.get(position, "")
         right = earns(item, text, choice, ruling)
         responses.append(Response(item.revision_id, item.original(choice), right, text.type is ItemType.TF))
-    return Taker(turn.seat_no, tuple(responses), math.ceil(turn.needed * len(responses)))
+    return Taker(turn.seat_no, tuple(responses), math.ceil(turn.needed * len(responses)), turn.passed)
 
 
 def _pace_of(turn: _Turn, revisions: Mapping[UUID, RevisionText], rulings: Mapping[UUID, Ruling]) -> Pace:

@@ -357,6 +357,7 @@ async def mark_again(
         choices,
         points_per_item=Decimal(blueprint.points_per_item),
         cut_score=Decimal(blueprint.pass_score),
+        mc_rule=blueprint.mc_rule,
         rulings=rulings,
     )
 

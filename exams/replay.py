@@ -82,6 +82,7 @@ async def _mark_again(session: AsyncSession, sitting: Sitting, events: Sequence[
         last_choices((event.seq, event.position, event.choice) for event in events),
         points_per_item=Decimal(blueprint.points_per_item),
         cut_score=Decimal(blueprint.pass_score),
+        mc_rule=blueprint.mc_rule,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,9 +14,9 @@ from exams.models import Score, Sitting
 from exams.papers import paper_items
 from exams.redealing import deal_again
 from exams.regrading import mark_again
-from exams.rulings import Ruling, earns, list_rulings
+from exams.rulings import Ruling, earns, list_rulings, points_by_ruling
 from question_bank.models import ItemType
-from question_bank.queries import list_revisions
+from question_bank.queries import get_blueprint_version, list_revisions
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -31,7 +32,7 @@ class Redealt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CountedItem:
-    """One position as counted. `shown` are the letters as the candidate saw them."""
+    """One position as counted. `shown` are the letters as the candidate saw them; `points` what they earned."""
 
     position: int
     code: str
@@ -40,6 +41,7 @@ class CountedItem:
     shown: str
     changes: int
     is_right: bool
+    points: Decimal
     ruling: Ruling | None
 
 
@@ -77,12 +79,15 @@ async def recount(session: AsyncSession, *, sitting: Sitting, score: Score) -> R
     rulings = await list_rulings(session)
     paper = paper_items(sitting.paper)
     revisions = await list_revisions(session, [item.revision_id for item in paper])
+    blueprint = await get_blueprint_version(session, sitting.blueprint_id)
+    each = Decimal(blueprint.points_per_item)
     items = []
     for position, item in enumerate(paper, start=1):
         text, ruling, shown = revisions[item.revision_id], rulings.get(item.revision_id), choices.get(position, "")
         acts = sum(event.position == position for event in events)
         is_right = earns(item, text, shown, ruling)
-        items.append(CountedItem(position, text.code, text.id, text.type, shown, acts, is_right, ruling))
+        points = points_by_ruling(item, text, shown, ruling, points=each, mc_rule=blueprint.mc_rule)
+        items.append(CountedItem(position, text.code, text.id, text.type, shown, acts, is_right, points, ruling))
     mark = await mark_again(session, sitting, choices, rulings)
     return Recount(
         redealt=await _redeal(session, sitting),

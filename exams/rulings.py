@@ -12,7 +12,7 @@ from uuid import UUID
 import sqlalchemy
 from sqlmodel import col
 
-from exams.marking import AreaMark, Mark, is_right
+from exams.marking import Mark, Tally, count_answered, earned_points, is_right
 from exams.models import Regrade, RegradeKind, RegradeStatus
 from training.prepared import run
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
     from exams.papers import PaperItem
+    from question_bank.models import McRule
     from question_bank.queries import RevisionText
 
 _CENT = Decimal("0.01")
@@ -63,6 +64,25 @@ def earns(item: PaperItem, revision: RevisionText, choice: str, ruling: Ruling |
     return ruling.kind is RegradeKind.GIVE_ALL
 
 
+def points_by_ruling(
+    item: PaperItem,
+    revision: RevisionText,
+    choice: str,
+    ruling: Ruling | None,
+    *,
+    points: Decimal,
+    mc_rule: McRule,
+) -> Decimal:
+    """What an answer earns of the item's points; in part only where the blueprint's `mc_rule` says so."""
+    if earns(item, revision, choice, ruling):
+        return points
+    if ruling is None:
+        return earned_points(item, revision, revision.key, choice, points=points, mc_rule=mc_rule)
+    if ruling.kind is RegradeKind.CHANGE_KEY:
+        return earned_points(item, revision, ruling.key, choice, points=points, mc_rule=mc_rule)
+    return Decimal(0)
+
+
 def mark_by_rulings(
     paper: Sequence[PaperItem],
     revisions: Mapping[UUID, RevisionText],
@@ -70,6 +90,7 @@ def mark_by_rulings(
     *,
     points_per_item: Decimal,
     cut_score: Decimal,
+    mc_rule: McRule,
     rulings: Mapping[UUID, Ruling],
 ) -> Mark:
     """Mark a paper by what was decided since; without a ruling the same as `mark_paper`.
@@ -77,30 +98,17 @@ def mark_by_rulings(
     A dropped item leaves the paper: the full score shrinks by it, and the cut score in the same
     proportion, rounded down to a hundredth, so that nobody fails by the rounding.
     """
-    right, counted = 0, 0
-    areas: dict[int, tuple[int, int]] = {}
+    tally = Tally(points_per_item)
     for position, item in enumerate(paper, start=1):
         ruling = rulings.get(item.revision_id)
         if ruling is not None and ruling.kind is RegradeKind.DROP:
             continue
-        revision = revisions[item.revision_id]
-        earned = earns(item, revision, choices.get(position, ""), ruling)
-        right += earned
-        counted += 1
-        hits, of = areas.get(revision.area, (0, 0))
-        areas[revision.area] = (hits + earned, of + 1)
-    if counted < len(paper):
-        cut_score = (cut_score * counted / len(paper)).quantize(_CENT, rounding=ROUND_FLOOR)
-    return Mark(
-        points=points_per_item * right,
-        total=points_per_item * counted,
-        cut_score=cut_score,
-        right=right,
-        answered=sum(1 for position in choices if 1 <= position <= len(paper)),
-        areas={
-            area: AreaMark(points_per_item * hits, points_per_item * of) for area, (hits, of) in sorted(areas.items())
-        },
-    )
+        revision, choice = revisions[item.revision_id], choices.get(position, "")
+        earned = points_by_ruling(item, revision, choice, ruling, points=points_per_item, mc_rule=mc_rule)
+        tally.add(revision.area, earned)
+    if tally.counted < len(paper):
+        cut_score = (cut_score * tally.counted / len(paper)).quantize(_CENT, rounding=ROUND_FLOOR)
+    return tally.mark(cut_score=cut_score, answered=count_answered(paper, choices))
 
 
 def item_figures(results: Sequence[tuple[bool, Decimal]]) -> ItemFigures:

@@ -38,11 +38,20 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Taker:
-    """One candidate of the session. `needed` is how many right answers reach the cut score."""
+    """One candidate of the session. `needed` is how many right answers reach the cut score.
+
+    `verdict` is what stands, where parts of items count too and right answers alone do not tell.
+    """
 
     seat_no: int
     responses: tuple[Response, ...]
     needed: int
+    verdict: bool | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the cut score was reached."""
+        return self.right >= self.needed if self.verdict is None else self.verdict
 
     @property
     def right(self) -> int:
@@ -190,17 +199,24 @@ def _reaches(needed: int, items: int, share: float) -> float:
 
 
 def consistency(takers: Sequence[Taker], found: Reliability) -> Consistency | None:
-    """Subkoviak's coefficients of a session, where its reliability is known and its papers are of one length."""
+    """Subkoviak's coefficients of a session, where its reliability is known and its papers are of one length.
+
+    Nothing where points for parts of items decided: the coefficients are of whole ones.
+    """
     length, needed = _common_length(takers), {taker.needed for taker in takers}
-    if found.value is None or length is None or len(needed) > 1:
+    if found.value is None or length is None or len(needed) > 1 or _parts_decided(takers):
         return None
     return subkoviak([taker.right for taker in takers], items=length, needed=needed.pop(), reliability=found.value)
+
+
+def _parts_decided(takers: Sequence[Taker]) -> bool:
+    return any(taker.passed != (taker.right >= taker.needed) for taker in takers)
 
 
 def summarise(takers: Sequence[Taker]) -> Scores:
     """How the raw scores lie; there must be at least one."""
     scores = [taker.right for taker in takers]
-    passed = sum(taker.right >= taker.needed for taker in takers)
+    passed = sum(taker.passed for taker in takers)
     return Scores(len(scores), passed, fmean(scores), pstdev(scores), min(scores), max(scores))
 
 

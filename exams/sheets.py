@@ -33,7 +33,7 @@ from exams.models import (
 from exams.papers import LETTERS, paper_items
 from exams.sittings import Device, holds_sitting
 from exams.timing import earliest_leave, is_over, seconds_left
-from question_bank.models import ItemType
+from question_bank.models import ItemType, McRule
 from question_bank.queries import get_drawn_blueprint, list_revisions
 from training.calendar import china_date
 from training.errors import N_, Conflict, NotFound
@@ -87,6 +87,7 @@ class AnswerSheet:
     total: int
     full_score: int
     pass_score: int
+    mc_rule: McRule
     answered: int
     last_seq: int
     items: tuple[SheetItem, ...]
@@ -214,6 +215,7 @@ async def get_answer_sheet(
         total=sitting.item_count,
         full_score=sitting.item_count * blueprint.points_per_item,
         pass_score=blueprint.pass_score,
+        mc_rule=blueprint.mc_rule,
         answered=state.answered,
         last_seq=state.last_seq,
         items=tuple(items),

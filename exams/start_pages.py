@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from exams.models import Booking, EnterpriseExam, ExamSession, Qualification
 from exams.sheets import Occasion, list_occasions
+from question_bank.models import McRule
 from question_bank.queries import get_blueprint
 from training.calendar import china_date
 from training.errors import NotFound
@@ -32,6 +33,7 @@ class StartFacts:
     items: int
     full_score: int
     pass_score: int
+    mc_rule: McRule
     leave_minutes: int
     name: str
     document_masked: str
@@ -65,6 +67,7 @@ async def get_start_facts(
         items=blueprint.total_items,
         full_score=blueprint.full_score,
         pass_score=blueprint.pass_score,
+        mc_rule=blueprint.mc_rule,
         leave_minutes=await get_number(session, "exam.leave_min", on=china_date(now)) if is_certificate_exam else 0,
         name=person.name,
         document_masked=masked,

@@ -15,10 +15,12 @@ from question_bank.errors import UnknownBlueprint
 from question_bank.models import (
     Blueprint,
     BlueprintCell,
+    CellLevel,
     Item,
     ItemLevel,
     ItemRevision,
     ItemType,
+    McRule,
     RevisionStatus,
 )
 from training.errors import NotFound
@@ -82,13 +84,14 @@ class RevisionText:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How many items of a type a paper takes from an area."""
+    """How many items of a type a paper takes from an area, of one level or of any."""
 
     area: int
     area_name: str
     weight_percent: int
     type: ItemType
     count: int
+    level: CellLevel = CellLevel.ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,10 @@ class EquatingTarget:
 
 @dataclass(frozen=True, slots=True)
 class BlueprintView:
-    """One version of a blueprint with its cells, by area and type."""
+    """One version of a blueprint with its cells, by area, type and level.
+
+    A percentage that is None is the rule's of the day on which a paper is dealt.
+    """
 
     id: UUID
     code: str
@@ -115,6 +121,11 @@ class BlueprintView:
     is_current: bool
     cells: tuple[Cell, ...] = field(repr=False)
     target: EquatingTarget | None = None
+    mc_rule: McRule = McRule.ALL_OR_NOTHING
+    shows_key_points: bool = False
+    local_percent: int | None = None
+    exposure_percent: int | None = None
+    overlap_percent: int | None = None
 
     @property
     def total_items(self) -> int:
@@ -275,14 +286,17 @@ async def list_blueprints(session: AsyncSession) -> list[BlueprintView]:
 
 
 async def list_cells(session: AsyncSession, blueprint_id: UUID) -> tuple[Cell, ...]:
-    """The cells of one version, by area and type (TF, SC, MC); versions never change, so kept."""
+    """The cells of one version, by area, type (TF, SC, MC) and level; versions never change, so kept."""
     known = _cells.get(blueprint_id)
     if known is not None:
         return known
     statement = select(BlueprintCell).where(BlueprintCell.blueprint_id == blueprint_id)
-    order = list(ItemType)
-    rows = sorted((await session.exec(statement)).all(), key=lambda row: (row.area, order.index(row.type)))
-    cells = tuple(Cell(row.area, row.area_name, row.weight_percent, row.type, row.count) for row in rows)
+    types, levels = list(ItemType), list(CellLevel)
+    rows = sorted(
+        (await session.exec(statement)).all(),
+        key=lambda row: (row.area, types.index(row.type), levels.index(row.level)),
+    )
+    cells = tuple(Cell(row.area, row.area_name, row.weight_percent, row.type, row.count, row.level) for row in rows)
     if cells:
         _cells[blueprint_id] = cells
     return cells
@@ -301,6 +315,11 @@ async def _view_of(session: AsyncSession, row: Any) -> BlueprintView:  # noqa: A
         is_current=row.is_current,
         cells=await list_cells(session, row.id),
         target=_target_of(row),
+        mc_rule=McRule(row.mc_rule),
+        shows_key_points=row.shows_key_points,
+        local_percent=row.local_percent,
+        exposure_percent=row.exposure_percent,
+        overlap_percent=row.overlap_percent,
     )
 
 

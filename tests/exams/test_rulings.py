@@ -13,7 +13,7 @@ from exams.marking import Mark, mark_paper
 from exams.models import RegradeKind
 from exams.papers import PaperItem
 from exams.rulings import Ruling, count_choices, item_figures, mark_by_rulings
-from question_bank.models import ItemLevel, ItemType
+from question_bank.models import ItemLevel, ItemType, McRule
 from question_bank.queries import RevisionText
 
 ITEMS = 10
@@ -36,12 +36,17 @@ RULINGS = st.dictionaries(
 
 
 def mark(choices: dict[int, str], rulings: dict[UUID, Ruling]) -> Mark:
-    return mark_by_rulings(PAPER, TEXTS, choices, points_per_item=Decimal(2), cut_score=Decimal(16), rulings=rulings)
+    return mark_by_rulings(
+        PAPER, TEXTS, choices, points_per_item=Decimal(2), cut_score=Decimal(16), mc_rule=McRule.ALL_OR_NOTHING,
+        rulings=rulings,
+    )  # fmt: skip
 
 
 @given(CHOICES)
 def test_without_a_decision_nothing_is_different(choices: dict[int, str]) -> None:
-    assert mark(choices, {}) == mark_paper(PAPER, TEXTS, choices, points_per_item=Decimal(2), cut_score=Decimal(16))
+    assert mark(choices, {}) == mark_paper(
+        PAPER, TEXTS, choices, points_per_item=Decimal(2), cut_score=Decimal(16), mc_rule=McRule.ALL_OR_NOTHING
+    )
 
 
 @given(CHOICES, RULINGS)
