@@ -81,19 +81,30 @@ class Ratings:
 _ratings: dict[tuple[Any, ...], Ratings] = {}
 
 
-# What tells one state of what is known of a subject's items; for a statement with the parameter `subject`.
-_SUBJECT: Any = bindparam("subject")
-RATINGS_VERSION = (
-    select(
-        func.jsonb_build_array(
-            select(func.count()).where(col(ItemDifficulty.subject) == _SUBJECT).scalar_subquery(),
-            func.count(),
-            func.bit_xor(func.hash_record_extended(func.row(ItemEnemy.first_id, ItemEnemy.second_id), 0)),
-        )
+def ratings_version(subject: Any) -> Any:  # noqa: ANN401 - SQL expressions
+    """An expression of what tells one state of what is known of a subject's items from any other."""
+    known = (
+        select(func.count())
+        .where(col(ItemDifficulty.subject) == subject)
+        .correlate_except(ItemDifficulty)
+        .scalar_subquery()
     )
-    .where(col(ItemEnemy.subject) == _SUBJECT)
-    .scalar_subquery()
-)
+    return (
+        select(
+            func.jsonb_build_array(
+                known,
+                func.count(),
+                func.bit_xor(func.hash_record_extended(func.row(ItemEnemy.first_id, ItemEnemy.second_id), 0)),
+            )
+        )
+        .where(col(ItemEnemy.subject) == subject)
+        .correlate_except(ItemEnemy)
+        .scalar_subquery()
+    )
+
+
+# For a statement with the parameter `subject`.
+RATINGS_VERSION = ratings_version(bindparam("subject"))
 _RATINGS_VERSION = select(RATINGS_VERSION)
 
 

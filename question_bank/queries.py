@@ -161,14 +161,20 @@ def pool_digest(revision_ids: Iterable[UUID]) -> str:
     return hashlib.sha256(b"".join(sorted(revision_id.bytes for revision_id in revision_ids))).hexdigest()
 
 
-# What tells one state of a subject's bank from any other; for a statement with the parameter `subject`.
-POOL_VERSION = (
-    select(func.jsonb_build_array(func.count(), func.bit_xor(func.uuid_hash_extended(ItemRevision.id, 0))))
-    .select_from(ItemRevision)
-    .join(Item, col(Item.id) == ItemRevision.item_id)
-    .where(col(Item.subject) == bindparam("subject"), col(ItemRevision.status) == RevisionStatus.PUBLISHED)
-    .scalar_subquery()
-)
+def pool_version(subject: Any) -> Any:  # noqa: ANN401 - SQL expressions
+    """An expression of what tells one state of a subject's bank from any other."""
+    return (
+        select(func.jsonb_build_array(func.count(), func.bit_xor(func.uuid_hash_extended(ItemRevision.id, 0))))
+        .select_from(ItemRevision)
+        .join(Item, col(Item.id) == ItemRevision.item_id)
+        .where(col(Item.subject) == subject, col(ItemRevision.status) == RevisionStatus.PUBLISHED)
+        .correlate_except(ItemRevision, Item)
+        .scalar_subquery()
+    )
+
+
+# For a statement with the parameter `subject`.
+POOL_VERSION = pool_version(bindparam("subject"))
 _POOL_VERSION = select(POOL_VERSION)
 
 
