@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, cast
+from sqlalchemy import Uuid, bindparam, cast, true
 from sqlalchemy.dialects.postgresql import JSONPATH, aggregate_order_by
 from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 
 from exams.equating import Limits, equate_paper
-from exams.models import Booking, RestingItem, Sitting, SittingStatus
+from exams.models import Booking, BookingStatus, DrawnPaper, RestingItem, Sitting, SittingStatus
 from exams.paper_bank import prepare
 from exams.papers import revision_id_of
 from question_bank.difficulty import PRIOR_RULES, RATINGS_VERSION, Priors, load_ratings
@@ -37,17 +37,23 @@ _LIMIT_RULES = (
     "paper.equate.information_percent",
     "paper.overlap.percent",
 )
-_RULES = (*_LIMIT_RULES, *PRIOR_RULES)
+DEAL_RULES = (*_LIMIT_RULES, *PRIOR_RULES)
 _KEPT = 64
+# Whoever did not come, or gave the seat back, is nobody's neighbour.
+_SEATED = (BookingStatus.BOOKED, BookingStatus.CHECKED_IN, BookingStatus.DONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Dealt:
-    """A paper, the bank that it is from, and for the sitting's first event everything else that decided it."""
+    """A paper, the bank that it is from, and for the sitting's first event everything else that decided it.
+
+    `made_of` tells in the database's own terms whether the paper would still be dealt from the same.
+    """
 
     paper: Paper
     bank_digest: str
     detail: dict[str, Any]
+    made_of: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +75,17 @@ async def deal_paper(
 ) -> Dealt:
     """Deal the paper of a seed, as hard as any other of the blueprint. Raises `BankTooSmall`.
 
-    Two neighbours who start in the same instant do not see each other's papers.
+    The papers of the seats beside are those that are sat there, or else those that are made ahead
+    for them. Two neighbours without any who start in the same instant do not see each other's.
     """
     facts = (
         await run(
-            session, _FACTS, codes=list(_RULES), day=china_date(now), subject=blueprint.code, booking_id=booking_id
+            session, _FACTS, codes=list(DEAL_RULES), day=china_date(now), subject=blueprint.code, booking_id=booking_id
         )
     ).one()
     stock = await _read_stock(session, blueprint, facts)
     resting = sorted(facts.resting or ())
-    beside = {sitting_id: frozenset(map(revision_id_of, found)) for sitting_id, found in facts.beside or ()}
+    beside = {paper_id: frozenset(map(revision_id_of, found)) for paper_id, found in facts.beside or ()}
     done = equate_paper(stock.bank, seed=seed, limits=stock.limits, resting=resting, neighbours=list(beside.values()))
     detail = {
         "repeated": list(done.paper.repeated),
@@ -88,17 +95,18 @@ async def deal_paper(
         "resting": [str(revision_id) for revision_id in resting],
         "beside": list(beside),
     }
-    return Dealt(done.paper, stock.pool_digest, detail)
+    made_of = {"pool": facts.pool, "ratings": facts.ratings, "rules": facts.rules, "seat": facts.seat}
+    return Dealt(done.paper, stock.pool_digest, detail, made_of)
 
 
 async def load_stock(session: AsyncSession, blueprint: BlueprintView, *, now: datetime) -> Stock:
     """The blueprint's bank and limits as they are now. Raises `BankTooSmall`."""
-    facts = await run(session, _STOCK, codes=list(_RULES), day=china_date(now), subject=blueprint.code)
+    facts = await run(session, _STOCK, codes=list(DEAL_RULES), day=china_date(now), subject=blueprint.code)
     return await _read_stock(session, blueprint, facts.one())
 
 
 async def _read_stock(session: AsyncSession, blueprint: BlueprintView, facts: Any) -> Stock:  # noqa: ANN401 - a row
-    rules = check_rules(facts.rules, _RULES)
+    rules = check_rules(facts.rules, DEAL_RULES)
     limits = Limits(*(int(rules[code]) for code in _LIMIT_RULES))
     pool = await load_pool(session, blueprint.code, version=facts.pool)
     ratings = await load_ratings(session, pool, priors=Priors.read(rules), version=facts.ratings)
@@ -126,26 +134,50 @@ _RESTING = (
 )
 
 
+_SEAT = (
+    select(func.jsonb_build_array(Booking.exam_session_id, Booking.seat_no))
+    .where(col(Booking.id) == bindparam("booking_id", type_=Uuid))
+    .scalar_subquery()
+)
+
+
 def _select_beside() -> Any:  # noqa: ANN401 - an SQL expression
-    """The sittings at the two seats beside, in the order of the seats, each with the revisions on its paper."""
-    own = aliased(Booking)
+    """The papers at the two seats beside, in the order of the seats, each with its revisions.
+
+    A paper is named by the sitting, or by the drawn paper where nobody sits yet.
+    """
+    own, ahead = aliased(Booking), latest_paper(Booking.id)
     paper = func.jsonb_build_array(
-        Sitting.id, func.jsonb_path_query_array(Sitting.paper, cast("$[*].revision", JSONPATH))
+        func.coalesce(Sitting.id, ahead.c.id),
+        func.jsonb_path_query_array(func.coalesce(Sitting.paper, ahead.c.paper), cast("$[*].revision", JSONPATH)),
     )
     return (
-        select(func.jsonb_agg(aggregate_order_by(paper, col(Booking.seat_no), col(Sitting.id))))
-        .select_from(Sitting)
-        .join(Booking, col(Booking.id) == Sitting.booking_id)
-        .join(own, col(own.exam_session_id) == Booking.exam_session_id)
+        select(func.jsonb_agg(aggregate_order_by(paper, col(Booking.seat_no))))
+        .select_from(own)
+        .join(Booking, col(Booking.exam_session_id) == own.exam_session_id)
+        .outerjoin(Sitting, (col(Sitting.booking_id) == Booking.id) & (col(Sitting.status) != SittingStatus.VOID))
+        .outerjoin(ahead, true())
         .where(
             own.id == bindparam("booking_id", type_=Uuid),
             col(Booking.seat_no).in_((own.seat_no - 1, own.seat_no + 1)),
-            Sitting.status != SittingStatus.VOID,
+            col(Booking.status).in_(_SEATED),
+            func.coalesce(Sitting.id, ahead.c.id).is_not(None),
         )
         .scalar_subquery()
     )
 
 
+def latest_paper(booking_id: Any) -> Any:  # noqa: ANN401 - SQL expressions
+    """The last paper drawn for a booking, to be joined laterally."""
+    return (
+        select(DrawnPaper)
+        .where(col(DrawnPaper.booking_id) == booking_id)
+        .order_by(col(DrawnPaper.number).desc())
+        .limit(1)
+        .lateral("latest")
+    )
+
+
 # Everything that a deal hangs on, in one question.
 _STOCK = select(RULES.label("rules"), POOL_VERSION.label("pool"), RATINGS_VERSION.label("ratings"))
-_FACTS = _STOCK.add_columns(_RESTING.label("resting"), _select_beside().label("beside"))
+_FACTS = _STOCK.add_columns(_RESTING.label("resting"), _select_beside().label("beside"), _SEAT.label("seat"))

@@ -1,4 +1,4 @@
-"""Dealing a paper again from its seed, from the bank and the ratings as they were when the sitting began."""
+"""Dealing a paper again from its seed, from the bank and the ratings as they were when it was dealt first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlmodel import col, or_, select
 
 from exams.equating import ALGORITHM as EQUATED
 from exams.equating import Limits, equate_paper
-from exams.models import Sitting, SittingEvent
+from exams.models import DrawnPaper, Sitting, SittingEvent
 from exams.paper_bank import prepare
 from exams.papers import ALGORITHM as DRAWN
 from exams.papers import BankTooSmall, draw_paper, paper_items
@@ -46,47 +46,75 @@ class Redealt:
 
 
 async def deal_again(session: AsyncSession, sitting: Sitting) -> Redealt:
-    """Deal a sitting's paper anew from what is kept, and from nothing that came later."""
+    """Deal a sitting's paper anew from what is kept, and from nothing that came later.
+
+    A paper that was made ahead is dealt as of then.
+    """
+    detail = await _first_detail(session, sitting)
+    at = sitting.started_at
+    if "drawn_paper" in detail:
+        drawn = await session.get(DrawnPaper, UUID(str(detail["drawn_paper"])))
+        if drawn is None or drawn.booking_id != sitting.booking_id:
+            return Redealt(None, f"the paper {detail['drawn_paper']} was not made for this booking")
+        at = drawn.drawn_at
     blueprint = await get_blueprint_version(session, sitting.blueprint_id)
-    pool, revision_of = await _pool_at(session, blueprint.code, at=sitting.started_at)
+    pool, revision_of = await _pool_at(session, blueprint.code, at=at)
     if pool.digest != sitting.bank_digest.hex():
         return Redealt(None, f"the bank of that instant has the digest {pool.digest}, not the stored one")
     try:
         if sitting.algorithm == DRAWN:
-            percent = await get_number(session, "paper.local_percent", on=china_date(sitting.started_at))
+            percent = await get_number(session, "paper.local_percent", on=china_date(at))
             paper = draw_paper(pool.items, blueprint.cells, seed=sitting.seed, local_percent=percent)
             return Redealt(paper.stored())
         if sitting.algorithm == EQUATED:
-            return await _equate_again(session, sitting, blueprint, pool, revision_of)
+            return await _equate_again(session, sitting.seed, detail, blueprint, pool, revision_of, at=at)
     except BankTooSmall as error:
         return Redealt(None, str(error))
     return Redealt(None, f"no algorithm is called {sitting.algorithm!r}")
 
 
-async def _equate_again(
-    session: AsyncSession, sitting: Sitting, blueprint: BlueprintView, pool: Pool, revision_of: dict[UUID, UUID]
-) -> Redealt:
+async def _first_detail(session: AsyncSession, sitting: Sitting) -> dict[str, Any]:
     statement = select(SittingEvent.detail).where(SittingEvent.sitting_id == sitting.id, SittingEvent.kind == STARTED)
-    detail = (await session.exec(statement)).first()
-    if not detail or "limits" not in detail:
+    return dict((await session.exec(statement)).first() or {})
+
+
+async def _equate_again(
+    session: AsyncSession,
+    seed: int,
+    detail: dict[str, Any],
+    blueprint: BlueprintView,
+    pool: Pool,
+    revision_of: dict[UUID, UUID],
+    *,
+    at: datetime,
+) -> Redealt:
+    if "limits" not in detail:
         return Redealt(None, "the first event does not say within what limits the paper was equated")
-    ratings = await _ratings_at(session, pool, revision_of, at=sitting.started_at)
+    ratings = await _ratings_at(session, pool, revision_of, at=at)
     if ratings.digest != detail["ratings"]:
         return Redealt(None, f"the ratings of that instant have the digest {ratings.digest}, not the stored one")
     neighbours = []
-    for sitting_id in detail["beside"]:
-        other = await session.get(Sitting, UUID(str(sitting_id)))
-        if other is None:
-            return Redealt(None, f"the neighbour's sitting {sitting_id} is gone")
-        neighbours.append({item.revision_id for item in paper_items(other.paper)})
+    for paper_id in detail["beside"]:
+        paper = await _find_paper(session, UUID(str(paper_id)))
+        if paper is None:
+            return Redealt(None, f"the neighbour's paper {paper_id} is gone")
+        neighbours.append({item.revision_id for item in paper_items(paper)})
     done = equate_paper(
         _bank_of(blueprint, pool, ratings),
-        seed=sitting.seed,
+        seed=seed,
         limits=Limits(**detail["limits"]),
         resting=[UUID(revision_id) for revision_id in detail.get("resting", ())],
         neighbours=neighbours,
     )
     return Redealt(done.paper.stored())
+
+
+async def _find_paper(session: AsyncSession, paper_id: UUID) -> list[dict[str, Any]] | None:
+    """The paper of a neighbour's sitting, or the one that lay ready for the neighbour."""
+    if sat := await session.get(Sitting, paper_id):
+        return sat.paper
+    drawn = await session.get(DrawnPaper, paper_id)
+    return drawn.paper if drawn else None
 
 
 def _bank_of(blueprint: BlueprintView, pool: Pool, ratings: Ratings) -> Bank:
