@@ -31,6 +31,7 @@ from exams.models import (
     SittingEvent,
     SittingStatus,
 )
+from exams.sitting_states import UNDER_WAY
 from exams.timing import seconds_left
 from training import audit
 from training.calendar import CHINA, start_of_day
@@ -53,6 +54,12 @@ class StillSitting(Conflict):
     """Somebody is answering."""
 
     message = N_("还有 {count} 名考生正在答题，不能结束本场。请等全部交卷，或到时系统自动交卷。")
+
+
+class StillPaused(Conflict):
+    """Somebody's clock stands still."""
+
+    message = N_("还有 {count} 名考生的考试处于暂停，不能结束本场。请先让其继续考试，或写明原因终止考试。")
 
 
 class StillAssessing(Conflict):
@@ -87,6 +94,7 @@ class SeatState(StrEnum):
     AT_DESK = "AT_DESK"
     CHECKED_IN = "CHECKED_IN"
     ANSWERING = "ANSWERING"
+    PAUSED = "PAUSED"
     DONE = "DONE"
     ABSENT = "ABSENT"
 
@@ -106,6 +114,7 @@ class Seat:
     seen_at: datetime | None = None
     deadline: datetime | None = None
     seconds_left: int = 0
+    paused_at: datetime | None = None
     ended_how: SittingStatus | None = None
     is_released: bool = False
     is_quiet: bool = False
@@ -114,7 +123,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class SessionLine:
-    """One session with its counts."""
+    """One session with its counts; `sitting` counts also those whose clock stands still, `paused` these alone."""
 
     id: UUID
     qualification_name: str
@@ -130,6 +139,7 @@ class SessionLine:
     sitting: int
     done: int
     absent: int
+    paused: int = 0
 
 
 @dataclass(frozen=True)
@@ -288,7 +298,7 @@ async def finish_session(
 ) -> None:
     """Close a session when everybody is done; whoever did not come, or never began, is absent.
 
-    Asked again it stays finished. Raises `DoorsOpen`, `StillSitting`, `StillAssessing`.
+    Asked again it stays finished. Raises `DoorsOpen`, `StillSitting`, `StillPaused`, `StillAssessing`.
     """
     exam_session = await session.get(ExamSession, exam_session_id, with_for_update=True, populate_existing=True)
     if exam_session is None or exam_session.site_id != site_id:
@@ -297,8 +307,10 @@ async def finish_session(
         return
     _check_doors(await get_entry(session, exam_session), now=now)
     bookings = await _lock_unfinished(session, exam_session_id)
-    if count := await _count_open(session, exam_session_id):
+    if count := await _count_sittings(session, exam_session_id, SittingStatus.OPEN):
         raise StillSitting(count=count)
+    if count := await _count_sittings(session, exam_session_id, SittingStatus.PAUSED):
+        raise StillPaused(count=count)
     checked_in = [booking for booking in bookings if booking.status is BookingStatus.CHECKED_IN]
     if exam_session.part is ExamPart.PRACTICAL and checked_in:
         raise StillAssessing(count=len(checked_in))
@@ -366,7 +378,8 @@ def _as_of(line: SessionLine, now: datetime) -> SessionLine:
 
 
 def _lines() -> Any:  # noqa: ANN401 - sqlmodel types a select of up to four columns
-    open_sitting = select(Sitting.id).where(Sitting.booking_id == Booking.id, Sitting.status == SittingStatus.OPEN)
+    under_way = select(Sitting.id).where(Sitting.booking_id == Booking.id, col(Sitting.status).in_(UNDER_WAY))
+    paused = select(Sitting.id).where(Sitting.booking_id == Booking.id, Sitting.status == SittingStatus.PAUSED)
 
     def count(*statuses: BookingStatus) -> Any:  # noqa: ANN401
         return func.count(col(Booking.id)).filter(col(Booking.status).in_(statuses))
@@ -383,9 +396,10 @@ def _lines() -> Any:  # noqa: ANN401 - sqlmodel types a select of up to four col
         func.count(col(Booking.id)),
         count(BookingStatus.BOOKED),
         count(BookingStatus.CHECKED_IN, BookingStatus.DONE),
-        func.count(col(Booking.id)).filter(open_sitting.exists()),
+        func.count(col(Booking.id)).filter(under_way.exists()),
         count(BookingStatus.DONE),
         count(BookingStatus.NO_SHOW),
+        func.count(col(Booking.id)).filter(paused.exists()),
     )  # type: ignore[call-overload]
     return (
         statement.join(Qualification, col(Qualification.code) == ExamSession.qualification_code)
@@ -443,9 +457,11 @@ def _seat(
     answered, answered_at = progress or (0, None)
     seen_at = answered_at or (sitting.started_at if sitting else None)
     is_open = sitting is not None and sitting.status is SittingStatus.OPEN
+    is_under_way = sitting is not None and sitting.status in UNDER_WAY
+    paused_at = sitting.paused_at if sitting else None
     return Seat(
         seat_no=booking.seat_no,
-        state=_state(booking, is_open=is_open, is_at_desk=is_at_desk),
+        state=_state(booking, sitting.status if sitting else None, is_at_desk=is_at_desk),
         booking_id=booking.id,
         name=name,
         ticket_no=booking.ticket_no,
@@ -454,17 +470,18 @@ def _seat(
         total=sitting.item_count if sitting else 0,
         seen_at=seen_at,
         deadline=sitting.deadline if sitting else None,
-        seconds_left=seconds_left(sitting.deadline, now=now) if sitting and is_open else 0,
-        ended_how=sitting.status if sitting and not is_open else None,
-        is_released=sitting is not None and is_open and sitting.device_token_hash is None,
+        seconds_left=seconds_left(sitting.deadline, now=paused_at or now) if sitting and is_under_way else 0,
+        paused_at=paused_at,
+        ended_how=sitting.status if sitting and not is_under_way else None,
+        is_released=sitting is not None and is_under_way and sitting.device_token_hash is None,
         is_quiet=is_open and seen_at is not None and now - seen_at >= _QUIET_AFTER,
         incidents=incidents,
     )
 
 
-def _state(booking: Booking, *, is_open: bool, is_at_desk: bool) -> SeatState:
-    if is_open:
-        return SeatState.ANSWERING
+def _state(booking: Booking, sitting: SittingStatus | None, *, is_at_desk: bool) -> SeatState:
+    if sitting in UNDER_WAY:
+        return SeatState.PAUSED if sitting is SittingStatus.PAUSED else SeatState.ANSWERING
     if booking.status is BookingStatus.BOOKED:
         return SeatState.AT_DESK if is_at_desk else SeatState.BOOKED
     return {
@@ -541,11 +558,11 @@ async def _lock_unfinished(session: AsyncSession, exam_session_id: UUID) -> Sequ
     return (await session.exec(statement)).all()
 
 
-async def _count_open(session: AsyncSession, exam_session_id: UUID) -> int:
+async def _count_sittings(session: AsyncSession, exam_session_id: UUID, status: SittingStatus) -> int:
     statement = (
         select(func.count())
         .select_from(Sitting)
         .join(Booking, col(Booking.id) == Sitting.booking_id)
-        .where(Booking.exam_session_id == exam_session_id, Sitting.status == SittingStatus.OPEN)
+        .where(Booking.exam_session_id == exam_session_id, Sitting.status == status)
     )
     return (await session.exec(statement)).one()

@@ -29,6 +29,7 @@ from exams.models import (
 from exams.paper_archive import key_lines, print_head, print_items
 from exams.papers import paper_items
 from exams.printed_papers import PrintedKey, PrintedPaper
+from exams.sitting_states import UNDER_WAY
 from question_bank.queries import get_blueprint, get_blueprint_version
 from training import audit
 from training.errors import N_, Conflict, NotFound
@@ -101,7 +102,7 @@ class PaperLine:
     @property
     def is_archived(self) -> bool:
         """Whether the paper of the sitting may be taken out."""
-        return self.sitting_status not in {None, SittingStatus.OPEN}
+        return self.sitting_status not in (None, *UNDER_WAY)
 
 
 async def draw_papers(

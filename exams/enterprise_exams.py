@@ -13,6 +13,7 @@ from sqlmodel import col, func, select
 
 from exams.models import EnterpriseExam, EnterpriseExamCandidate, Score, Sitting, SittingStatus
 from exams.papers import draw_paper
+from exams.sitting_states import UNDER_WAY
 from question_bank.queries import get_blueprint, load_pool
 from training import audit
 from training.errors import N_, BadInput, NotFound
@@ -267,7 +268,7 @@ async def list_candidates(session: AsyncSession, *, exam_id: UUID, organisation_
                 person_id=person_id,
                 name=name,
                 attempts=len(own),
-                is_sitting=any(status == SittingStatus.OPEN for status, _ in own),
+                is_sitting=any(status in UNDER_WAY for status, _ in own),
                 best=best.points if best else None,
                 total=best.total if best else None,
                 passed=bool(best and best.passed),

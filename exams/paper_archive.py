@@ -8,9 +8,10 @@ from sqlmodel import col, select
 
 from exams.answers import list_events
 from exams.marking import last_choices
-from exams.models import Booking, ExamPlan, ExamRoom, ExamSession, Qualification, Sitting, SittingStatus
+from exams.models import Booking, ExamPlan, ExamRoom, ExamSession, Qualification, Sitting
 from exams.papers import LETTERS, PaperItem, paper_items
 from exams.printed_papers import KeyLine, PrintedHead, PrintedItem, PrintedKey, PrintedPaper, Provenance
+from exams.sitting_states import UNDER_WAY
 from question_bank.models import ItemType
 from question_bank.queries import get_blueprint_version, list_revisions
 from training import audit
@@ -88,7 +89,7 @@ async def _find_ended(session: AsyncSession, exam_session_id: UUID, sitting_id: 
     found = (await session.exec(statement)).one_or_none()
     if found is None:
         raise NotFound
-    if found[0].status is SittingStatus.OPEN:
+    if found[0].status in UNDER_WAY:
         raise StillSitting
     return found
 

@@ -33,10 +33,12 @@ class SittingAct(StrEnum):
 
 
 _OPEN, _PAUSED = SittingStatus.OPEN, SittingStatus.PAUSED
+# Begun and not ended: nobody else may have the seat, and the session is not over.
+UNDER_WAY = (_OPEN, _PAUSED)
 _ENDED = (SittingStatus.HANDED_IN, SittingStatus.TIMED_OUT, SittingStatus.CLOSED_BY_SITE)
 _STEPS: Mapping[SittingAct, Mapping[str, SittingStatus]] = {
     SittingAct.STARTED: {READY: _OPEN},
-    SittingAct.TAKEN_OVER: {_OPEN: _OPEN},
+    SittingAct.TAKEN_OVER: {_OPEN: _OPEN, _PAUSED: _PAUSED},
     SittingAct.RELEASED: {_OPEN: _OPEN, _PAUSED: _PAUSED},
     SittingAct.EXTENDED: {_OPEN: _OPEN, _PAUSED: _PAUSED},
     SittingAct.PAUSED: {_OPEN: _PAUSED},
@@ -44,7 +46,7 @@ _STEPS: Mapping[SittingAct, Mapping[str, SittingStatus]] = {
     SittingAct.HANDED_IN: {_OPEN: SittingStatus.HANDED_IN},
     SittingAct.TIMED_OUT: {_OPEN: SittingStatus.TIMED_OUT},
     SittingAct.CLOSED_BY_SITE: {_OPEN: SittingStatus.CLOSED_BY_SITE, _PAUSED: SittingStatus.CLOSED_BY_SITE},
-    SittingAct.VOIDED: dict.fromkeys((_OPEN, _PAUSED, *_ENDED), SittingStatus.VOID),
+    SittingAct.VOIDED: dict.fromkeys((*UNDER_WAY, *_ENDED), SittingStatus.VOID),
 }
 
 

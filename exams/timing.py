@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 
-def deadline_for(started_at: datetime, *, minutes: int) -> datetime:
+def deadline_for(started_at: datetime, *, minutes: int, extra_percent: int = 0) -> datetime:
     """The first instant that is too late.
 
     Personal time runs from the real start: neither a late entry nor the end of the session or of
-    an enterprise exam's opening shortens it.
+    an enterprise exam's opening shortens it. Extra time counts in whole seconds, rounded up.
     """
-    return started_at + timedelta(minutes=minutes)
+    return started_at + timedelta(seconds=-(-minutes * 60 * (100 + extra_percent) // 100))
 
 
 def seconds_left(deadline: datetime, *, now: datetime) -> int:
@@ -38,3 +38,8 @@ def earliest_leave(started_at: datetime, deadline: datetime, *, leave_minutes: i
 def extended(deadline: datetime, *, now: datetime, minutes: int) -> datetime:
     """A deadline moved by the site head: never into the past, never earlier than it was."""
     return max(deadline, now) + timedelta(minutes=minutes)
+
+
+def resumed(deadline: datetime, *, paused_at: datetime, now: datetime) -> datetime:
+    """A deadline after a pause: later by the whole pause, so that just as much time is left as when it began."""
+    return deadline + (now - paused_at)

@@ -185,6 +185,7 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (SeatState.AT_DESK, N_("签到处核验中")),
     (SeatState.CHECKED_IN, N_("已签到")),
     (SeatState.ANSWERING, N_("答题中")),
+    (SeatState.PAUSED, N_("已暂停")),
     (SeatState.DONE, N_("已交卷")),
     (SeatState.ABSENT, N_("缺考")),
     (SittingStatus.OPEN, N_("答题中")),
