@@ -16,6 +16,7 @@ from exams.models import (
     Score,
     ScoreState,
     Sitting,
+    SittingStatus,
 )
 from training.calendar import china_date
 from training.rules import get_number
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from sqlalchemy import ColumnElement
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 _USED = (BookingStatus.DONE, BookingStatus.NO_SHOW)
@@ -41,21 +43,25 @@ async def count_attempts(session: AsyncSession, *, application: Application, par
 
 
 async def awaits_result(session: AsyncSession, application_id: UUID, part: ExamPart) -> bool:
-    """Whether a sitting of this part has no published result yet."""
+    """Whether a sitting of this part has no published result yet. Of a voided one there will be none."""
     done = select(Booking.id).where(
         Booking.application_id == application_id, Booking.part == part, Booking.status == BookingStatus.DONE
     )
     if part is ExamPart.THEORY:
-        published = (
-            select(Score.id)
-            .join(Sitting, col(Sitting.id) == Score.sitting_id)
-            .where(Sitting.booking_id == Booking.id, col(Score.state).in_(_PUBLISHED))
+        of_booking = Sitting.booking_id == Booking.id
+        is_published = col(Score.state).in_(_PUBLISHED)
+        scoreless = (
+            select(Sitting.id)
+            .outerjoin(Score, (col(Score.sitting_id) == Sitting.id) & is_published)
+            .where(of_booking, Sitting.status != SittingStatus.VOID, col(Score.id).is_(None))
         )
+        waits: ColumnElement[bool] = scoreless.exists() | ~select(Sitting.id).where(of_booking).exists()
     else:
         published = select(PracticalResult.id).where(
             PracticalResult.booking_id == Booking.id, col(PracticalResult.state).in_(_PUBLISHED)
         )
-    return (await session.exec(done.where(~published.exists()))).first() is not None
+        waits = ~published.exists()
+    return (await session.exec(done.where(waits))).first() is not None
 
 
 async def is_used_up(session: AsyncSession, application: Application, *, now: datetime) -> bool:
