@@ -8,9 +8,11 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, bindparam, text
 from sqlmodel import col, select
 
+from exams.accommodations import Accommodations
 from exams.answers import device_token, device_token_hash
 from exams.dealing import deal_paper
 from exams.models import (
+    Application,
     Booking,
     BookingStatus,
     CheckVerdict,
@@ -24,7 +26,8 @@ from exams.models import (
     Sitting,
     SittingStatus,
 )
-from exams.sittings import STARTED, Device, Entry, resume_sitting
+from exams.sitting_states import READY, UNDER_WAY, SittingAct
+from exams.sittings import Device, Entry, resume_sitting
 from exams.timing import deadline_for, latest_entry, seconds_left
 from question_bank.queries import get_blueprint
 from training import audit
@@ -88,8 +91,9 @@ async def start_sitting(
             return await resume_sitting(session, sitting_id=known, person_id=person_id, device=device, now=now)
         code = _check_booking(found, now=now)
         entry = await _open(
-            session, code, person_id=person_id, device=device, seed=seed, now=now, booking_id=booking_id
-        )
+            session, code, person_id=person_id, device=device, seed=seed, now=now, booking_id=booking_id,
+            accommodations=found.accommodations,
+        )  # fmt: skip
         # None: another click was first, or the site changed the booking after it was read. Look again.
         if entry is not None:
             return entry
@@ -100,7 +104,7 @@ async def start_enterprise_sitting(
     session: AsyncSession, *, exam_id: UUID, person_id: UUID, device: Device, seed: int, now: datetime
 ) -> Entry:
     """Open an attempt at an enterprise exam, or go on with the one that is open."""
-    occasion = (col(Sitting.enterprise_exam_id) == exam_id) & (col(Sitting.status) == SittingStatus.OPEN)
+    occasion = (col(Sitting.enterprise_exam_id) == exam_id) & col(Sitting.status).in_(UNDER_WAY)
     # The invitation is the lock: two clicks open one attempt.
     invited = await session.get(EnterpriseExamCandidate, (exam_id, person_id), with_for_update=True)
     exam = await session.get(EnterpriseExam, exam_id)
@@ -114,8 +118,9 @@ async def start_enterprise_sitting(
         raise EntryClosed
     await _check_attempts(session, exam, person_id)
     entry = await _open(
-        session, exam.blueprint_code, person_id=person_id, device=device, seed=seed, now=now, enterprise_exam_id=exam_id
-    )
+        session, exam.blueprint_code, person_id=person_id, device=device, seed=seed, now=now,
+        enterprise_exam_id=exam_id, accommodations=invited.accommodations,
+    )  # fmt: skip
     if entry is None:
         raise NotFound
     return entry
@@ -145,8 +150,10 @@ _BOOKING = (
     sqlalchemy.select(
         col(Booking.status), col(Booking.checked_in_at), col(ExamSession.status).label("session_status"),
         col(ExamSession.starts_at), col(ExamSession.ends_at), col(Qualification.blueprint_code),
+        col(Application.accommodations),
         _VERDICT.label("verdict"), _SITTING.label("sitting_id"), RULES.label("rules"),
     )
+    .join(Application, col(Application.id) == Booking.application_id)
     .join(ExamSession, col(ExamSession.id) == Booking.exam_session_id)
     .join(Qualification, col(Qualification.code) == ExamSession.qualification_code)
     .where(
@@ -197,6 +204,7 @@ async def _open(
     device: Device,
     seed: int,
     now: datetime,
+    accommodations: dict[str, Any],
     booking_id: UUID | None = None,
     enterprise_exam_id: UUID | None = None,
 ) -> Entry | None:
@@ -204,7 +212,8 @@ async def _open(
     blueprint = await get_blueprint(session, code)
     dealt = await deal_paper(session, blueprint=blueprint, seed=seed, booking_id=booking_id, now=now)
     sitting_id, total = new_id(), len(dealt.paper.items)
-    token, deadline = device_token(device.key, sitting_id, 1), deadline_for(now, minutes=blueprint.minutes)
+    token, extra_percent = device_token(device.key, sitting_id, 1), Accommodations.read(accommodations).extra_percent
+    deadline = deadline_for(now, minutes=blueprint.minutes, extra_percent=extra_percent)
     opened = await run(
         session,
         _OPEN_BOOKING if booking_id else _OPEN_EXAM,
@@ -222,8 +231,8 @@ async def _open(
         device_sign_in_id=device.sign_in_id,
         device_token_hash=device_token_hash(token),
         event_id=new_id(),
-        detail=dealt.detail,
-        accommodations={},
+        detail={**dealt.detail, "from": READY, "to": SittingStatus.OPEN.value},
+        accommodations=accommodations,
         now=now,
     )
     if opened.one_or_none() is None:
@@ -265,12 +274,13 @@ FROM opened RETURNING sitting_id
 _JSON_VALUES = tuple(bindparam(name, type_=JSON) for name in ("paper", "detail", "accommodations"))
 _OPEN_BOOKING = text(
     _OPEN.format(
-        kind=STARTED, occasion="SELECT FROM booking WHERE id = CAST(:booking_id AS uuid) AND status = 'CHECKED_IN'"
+        kind=SittingAct.STARTED,
+        occasion="SELECT FROM booking WHERE id = CAST(:booking_id AS uuid) AND status = 'CHECKED_IN'",
     )
 ).bindparams(*_JSON_VALUES)
 _OPEN_EXAM = text(
     _OPEN.format(
-        kind=STARTED,
+        kind=SittingAct.STARTED,
         occasion="SELECT FROM enterprise_exam_candidate WHERE exam_id = CAST(:enterprise_exam_id AS uuid) "
         "AND person_id = CAST(:person_id AS uuid)",
     )
