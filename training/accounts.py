@@ -32,6 +32,7 @@ from training.models import (
     RoleGrant,
     SignIn,
 )
+from training.notices import unread_of
 from training.organisations import ROLES_OF_KIND
 from training.people import PHONE, document_index
 from training.prepared import run
@@ -83,6 +84,7 @@ class Viewer:
     language: str
     organisation_id: UUID | None
     roles: tuple[HeldRole, ...]
+    unread: int = 0
 
     @property
     def organisations(self) -> list[tuple[UUID, str]]:
@@ -226,7 +228,7 @@ _ROLES = (
 _VIEWER = (
     sqlalchemy.select(
         col(SignIn.id), col(SignIn.seen_at), col(SignIn.organisation_id), col(Account.id), col(Account.language),
-        col(Person.id), col(Person.name), _ROLES,
+        col(Person.id), col(Person.name), _ROLES, unread_of(Person.id).correlate(Person),
     )
     .join(Account, col(Account.id) == SignIn.account_id)
     .join(Person, col(Person.id) == Account.person_id)
@@ -244,7 +246,7 @@ async def find_viewer(session: AsyncSession, *, token: str, now: datetime) -> Vi
     row = (await run(session, _VIEWER, token_hash=token_hash(token), now=now)).one_or_none()
     if row is None:
         return None
-    sign_in_id, seen_at, organisation_id, account_id, language, person_id, name, roles = row
+    sign_in_id, seen_at, organisation_id, account_id, language, person_id, name, roles, unread = row
     if now - seen_at > _SEEN_EVERY:
         await session.exec(update(SignIn).where(col(SignIn.id) == sign_in_id).values(seen_at=now))
     return Viewer(
@@ -255,6 +257,7 @@ async def find_viewer(session: AsyncSession, *, token: str, now: datetime) -> Vi
         language=language,
         organisation_id=organisation_id,
         roles=tuple(HeldRole(Role(role), UUID(organisation), called) for role, organisation, called in roles or ()),
+        unread=unread,
     )
 
 

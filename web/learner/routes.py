@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.learner import appeals, certificates, classes, home, lessons, sitting
+from web import notices
+from web.learner import appeals, certificates, classes, home, lessons, safe_exam_browser, sitting
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -14,6 +15,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     *lessons.HANDLERS,
     *classes.HANDLERS,
     *sitting.HANDLERS,
+    *safe_exam_browser.HANDLERS,
     *appeals.HANDLERS,
     *certificates.HANDLERS,
+    *notices.HANDLERS,
 ]
