@@ -1,4 +1,4 @@
-"""Handing in: by the candidate, or by the server when the time is up; marked in the same transaction."""
+"""Handing in: by the candidate, the site, or the server when the time is up; marked and countersigned at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
@@ -13,11 +14,16 @@ import structlog
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, text
 from sqlmodel import col, select
 
+from exams.answers import SittingPaused
+from exams.chain import fold
+from exams.late_answers import LATE_GRACE
 from exams.marking import Mark, last_choices, mark_paper
-from exams.models import AnswerEvent, EnterpriseExam, Sitting, SittingEvent, SittingStatus
+from exams.models import AnswerEvent, Booking, EnterpriseExam, ExamSession, Sitting, SittingEvent, SittingStatus
 from exams.papers import paper_items
+from exams.receipts import Receipt, paper_digest
 from exams.rulings import Ruling, list_rulings, mark_by_rulings
-from exams.sittings import HANDED_IN, TIMED_OUT
+from exams.sitting_states import SittingAct, step
+from exams.sittings import ReasonMissing
 from exams.timing import earliest_leave, is_over
 from question_bank.queries import get_drawn_blueprint, list_revisions
 from training import audit
@@ -36,6 +42,10 @@ if TYPE_CHECKING:
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
+    from exams.receipts import Countersign
+
+    _Acts = list[tuple[int, int, str, datetime | None]]
+
 log = structlog.get_logger()
 # What a SittingEvent says of a sitting that could not be marked; tried again after 2, 4, 8 … minutes.
 NOT_MARKED = "NOT_MARKED"
@@ -49,9 +59,26 @@ class TooEarlyToLeave(Conflict):
 
 
 @dataclass(frozen=True)
+class _End:
+    """How sittings end, and what is written down of it."""
+
+    act: SittingAct
+    status: SittingStatus
+    now: datetime
+    countersign: Countersign | None
+    actor_id: UUID | None = None
+    reason: str = ""
+
+    def instant(self, deadline: datetime) -> datetime:
+        """When the sitting ended: never after its deadline."""
+        return deadline if self.act is SittingAct.TIMED_OUT else min(self.now, deadline)
+
+
+@dataclass(frozen=True)
 class _Finished:
     sitting: Any
     mark: Mark
+    acts: _Acts
     ended_at: datetime
 
 
@@ -72,11 +99,18 @@ _SET_ASIDE = (
     .correlate(Sitting)
     .scalar_subquery()
 )
+_AT_SITE = (
+    sqlalchemy.select(*_COLUMNS)
+    .join(Booking, col(Booking.id) == col(Sitting.booking_id))
+    .join(ExamSession, col(ExamSession.id) == col(Booking.exam_session_id))
+    .where(col(Sitting.id) == bindparam("sitting_id"), col(ExamSession.site_id) == bindparam("site_id"))
+    .with_for_update(of=Sitting)
+)
 _DUE = (
     sqlalchemy.select(*_COLUMNS)
     .where(
         col(Sitting.status) == SittingStatus.OPEN,
-        col(Sitting.deadline) <= bindparam("now", type_=INSTANT),
+        col(Sitting.deadline) <= bindparam("closed_before", type_=INSTANT),
         func.coalesce(_SET_ASIDE, col(Sitting.deadline)) <= bindparam("now", type_=INSTANT),
     )
     .order_by(col(Sitting.deadline))
@@ -85,105 +119,141 @@ _DUE = (
 )
 
 
-async def hand_in(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime) -> SittingStatus:
-    """End one's sitting and mark it. Asked again, nothing changes. Gives how it ended.
+async def hand_in(
+    session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime, countersign: Countersign | None = None
+) -> SittingStatus:
+    """End one's sitting, mark it and countersign it. Asked again, nothing changes. Gives how it ended.
 
     The lock waits for answers that are being written and keeps later ones out: what was
-    acknowledged is marked (exams/answers.py).
+    acknowledged is marked (exams/answers.py). After the deadline the grace for late answers
+    (exams/late_answers.py) ends with it.
     """
     rows = await run(session, _OWN, sitting_id=sitting_id, person_id=person_id, codes=list(_RULES), day=china_date(now))
     sitting = rows.one_or_none()
     if sitting is None:
         raise NotFound
-    if sitting.status is not SittingStatus.OPEN:
-        status: SittingStatus = sitting.status
-        return status
+    if sitting.status is SittingStatus.PAUSED:
+        raise SittingPaused
+    act = SittingAct.TIMED_OUT if is_over(sitting.deadline, now=now) else SittingAct.HANDED_IN
+    status = step(sitting.status, act)
+    if status is None:
+        ended: SittingStatus = sitting.status
+        return ended
     rules = check_rules(sitting.rules, _RULES)
-    status = SittingStatus.TIMED_OUT if is_over(sitting.deadline, now=now) else SittingStatus.HANDED_IN
-    if status is SittingStatus.HANDED_IN and sitting.booking_id is not None:
+    if act is SittingAct.HANDED_IN and sitting.booking_id is not None:
         minutes = int(rules[_LEAVE])
         if now < earliest_leave(sitting.started_at, sitting.deadline, leave_minutes=minutes):
             raise TooEarlyToLeave(minutes=minutes)
-    choices = await _read_choices(session, [sitting.id])
-    rulings = await list_rulings(session)
-    marked = await _mark(session, sitting, choices.get(sitting.id, {}), _ended_at(sitting, status, now), rulings)
-    await _finish(session, [marked], status=status, release_days=int(rules[_RELEASE]), now=now)
+    actor_id = sitting.person_id if act is SittingAct.HANDED_IN else None
+    end = _End(act, status, now, countersign, actor_id=actor_id)
+    await _end(session, [sitting], end, release_days=int(rules[_RELEASE]))
     return status
 
 
-async def close_overdue(session: AsyncSession, *, now: datetime, limit: int = 500) -> int:
-    """End and mark up to `limit` sittings whose time is up, without any browser. Gives how many.
+async def hand_in_by_site(
+    session: AsyncSession,
+    *,
+    sitting_id: UUID,
+    site_id: UUID,
+    actor_id: UUID,
+    reason: str,
+    now: datetime,
+    countersign: Countersign | None = None,
+) -> SittingStatus:
+    """End a sitting at one's site, running or paused, with a reason; it is marked like any other hand-in.
+
+    One that has ended already stays as it is. Gives how it ended. Raises `ReasonMissing`, `NotFound`.
+    """
+    reason = reason.strip()[:500]
+    if not reason:
+        raise ReasonMissing(field="reason")
+    sitting = (await run(session, _AT_SITE, sitting_id=sitting_id, site_id=site_id)).one_or_none()
+    if sitting is None:
+        raise NotFound
+    status = step(sitting.status, SittingAct.CLOSED_BY_SITE)
+    if status is None:
+        ended: SittingStatus = sitting.status
+        return ended
+    release_days = await get_number(session, _RELEASE, on=china_date(now))
+    end = _End(SittingAct.CLOSED_BY_SITE, status, now, countersign, actor_id=actor_id, reason=reason)
+    await _end(session, [sitting], end, release_days=release_days)
+    return status
+
+
+async def close_overdue(
+    session: AsyncSession, *, now: datetime, limit: int = 500, countersign: Countersign | None = None
+) -> int:
+    """End and mark up to `limit` sittings whose time and grace are up, without any browser. Gives how many.
 
     Skips sittings that someone else is handling, so any number of workers may do this. One that
     cannot be marked stops no other: it is set aside, noted, and tried again later and later.
     """
-    sittings = (await run(session, _DUE, now=now, most=limit)).all()
+    grace = timedelta(seconds=await get_number(session, LATE_GRACE, on=china_date(now)))
+    sittings = (await run(session, _DUE, now=now, closed_before=now - grace, most=limit)).all()
     if not sittings:
         return 0
+    end = _End(SittingAct.TIMED_OUT, SittingStatus.TIMED_OUT, now, countersign)
     try:
         async with session.begin_nested():
-            await _close(session, sittings, now=now)
+            await _close(session, sittings, end)
     except Exception as error:
         log.warning("overdue_batch_failed", sittings=len(sittings), error=type(error).__name__)
     else:
         return len(sittings)
-    return sum([await _close_alone(session, sitting, now=now) for sitting in sittings])
+    return sum([await _close_alone(session, sitting, end) for sitting in sittings])
 
 
-async def _close(session: AsyncSession, sittings: Sequence[Any], *, now: datetime) -> None:
-    release_days = await get_number(session, _RELEASE, on=china_date(now))
-    choices = await _read_choices(session, [sitting.id for sitting in sittings])
+async def _close(session: AsyncSession, sittings: Sequence[Any], end: _End) -> None:
+    await _end(session, sittings, end, release_days=await get_number(session, _RELEASE, on=china_date(end.now)))
+
+
+async def _end(session: AsyncSession, sittings: Sequence[Any], end: _End, *, release_days: int) -> None:
+    """Mark, countersign and end locked sittings."""
+    acts = await _read_acts(session, [sitting.id for sitting in sittings])
     rulings = await list_rulings(session)
-    status = SittingStatus.TIMED_OUT
-    marked = [
-        await _mark(session, sitting, choices.get(sitting.id, {}), _ended_at(sitting, status, now), rulings)
-        for sitting in sittings
-    ]
-    await _finish(session, marked, status=status, release_days=release_days, now=now)
+    finished = [await _mark(session, sitting, acts.get(sitting.id, []), end, rulings) for sitting in sittings]
+    await _finish(session, finished, end, release_days=release_days)
 
 
-async def _close_alone(session: AsyncSession, sitting: Any, *, now: datetime) -> bool:  # noqa: ANN401 - a row
+async def _close_alone(session: AsyncSession, sitting: Any, end: _End) -> bool:  # noqa: ANN401 - a row
     try:
         async with session.begin_nested():
-            await _close(session, [sitting], now=now)
+            await _close(session, [sitting], end)
     except Exception as error:
         log.error("sitting_not_marked", sitting_id=str(sitting.id), exc_info=error)
         session.add(
-            SittingEvent(sitting_id=sitting.id, kind=NOT_MARKED, detail={"error": type(error).__name__}, at=now)
+            SittingEvent(sitting_id=sitting.id, kind=NOT_MARKED, detail={"error": type(error).__name__}, at=end.now)
         )
         await session.flush()
         return False
     return True
 
 
-def _ended_at(sitting: Any, status: SittingStatus, now: datetime) -> datetime:  # noqa: ANN401 - a row
-    deadline: datetime = sitting.deadline
-    return deadline if status is SittingStatus.TIMED_OUT else now
-
-
-_CHOICES = (
+_ACTS = (
     sqlalchemy.select(
         col(AnswerEvent.sitting_id), func.array_agg(AnswerEvent.seq), func.array_agg(AnswerEvent.position),
-        func.array_agg(AnswerEvent.choice),
+        func.array_agg(AnswerEvent.choice), func.array_agg(AnswerEvent.answered_at),
     )
     .where(col(AnswerEvent.sitting_id) == any_(bindparam("ids", type_=ARRAY(Uuid()))))
     .group_by(col(AnswerEvent.sitting_id))
 )  # fmt: skip
 
 
-async def _read_choices(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, dict[int, str]]:
-    """What counts per position, by sitting. Only after the lock: a statement sees what was committed before it."""
-    rows = await run(session, _CHOICES, ids=list(ids))
-    return {sitting_id: last_choices(zip(*events, strict=True)) for sitting_id, *events in rows}
+async def _read_acts(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, _Acts]:
+    """The acts in the order of their numbers, by sitting. Only after the lock: a statement sees what was
+    committed before it."""
+    rows = await run(session, _ACTS, ids=list(ids))
+    return {sitting_id: sorted(zip(*columns, strict=True), key=itemgetter(0)) for sitting_id, *columns in rows}
 
 
 async def _mark(
     session: AsyncSession,
     sitting: Any,  # noqa: ANN401 - a row
-    choices: dict[int, str],
-    ended_at: datetime,
+    acts: _Acts,
+    end: _End,
     rulings: dict[UUID, Ruling],
 ) -> _Finished:
+    choices = last_choices((seq, position, choice) for seq, position, choice, _ in acts)
     blueprint = await get_drawn_blueprint(session, sitting.blueprint_id)
     paper = paper_items(sitting.paper)
     revisions = await list_revisions(session, [item.revision_id for item in paper])
@@ -198,14 +268,15 @@ async def _mark(
         mark = mark_paper(
             paper, revisions, choices, points_per_item=points, cut_score=cut_score, mc_rule=blueprint.mc_rule
         )
-    return _Finished(sitting, mark, ended_at)
+    return _Finished(sitting, mark, acts, end.instant(sitting.deadline))
 
 
 _FINISH = text("""
 WITH done AS (
     SELECT * FROM jsonb_to_recordset(:finished) AS f (
         score_id uuid, event_id uuid, sitting_id uuid, points numeric, total numeric, cut_score numeric,
-        passed boolean, areas jsonb, release_by date, answered integer, actor_id uuid, ended_at timestamptz
+        passed boolean, areas jsonb, release_by date, ended_at timestamptz, detail jsonb,
+        head text, signature text, key_id text
     )
 ), scored AS (
     INSERT INTO score (
@@ -216,10 +287,12 @@ WITH done AS (
     FROM done
 ), noted AS (
     INSERT INTO sitting_event (id, sitting_id, kind, actor_id, reason, detail, at)
-    SELECT event_id, sitting_id, CAST(:kind AS text), actor_id, '', jsonb_build_object('answered', answered), ended_at
+    SELECT event_id, sitting_id, CAST(:kind AS text), CAST(:actor_id AS uuid), CAST(:reason AS text), detail, ended_at
     FROM done
 ), ended AS (
-    UPDATE sitting SET status = CAST(:status AS text), submitted_at = done.ended_at
+    UPDATE sitting SET status = CAST(:status AS text), submitted_at = done.ended_at, paused_at = NULL,
+        chain_head = decode(done.head, 'hex'), receipt_signature = decode(done.signature, 'hex'),
+        receipt_key_id = done.key_id
     FROM done WHERE sitting.id = done.sitting_id
     RETURNING sitting.booking_id
 )
@@ -227,27 +300,31 @@ UPDATE booking SET status = 'DONE' FROM ended WHERE booking.id = ended.booking_i
 """).bindparams(bindparam("finished", type_=JSON))
 
 
-async def _finish(
-    session: AsyncSession, finished: Sequence[_Finished], *, status: SittingStatus, release_days: int, now: datetime
-) -> None:
+_AUDITED = {
+    SittingAct.HANDED_IN: "sitting.handed_in",
+    SittingAct.TIMED_OUT: "sitting.timed_out",
+    SittingAct.CLOSED_BY_SITE: "sitting.closed_by_site",
+}
+
+
+async def _finish(session: AsyncSession, finished: Sequence[_Finished], end: _End, *, release_days: int) -> None:
     """Write everything that follows from the marks of locked sittings, for all at once."""
-    by_person = status is SittingStatus.HANDED_IN
-    rows = [_row(entry, by_person=by_person, release_days=release_days) for entry in finished]
-    kind = HANDED_IN if by_person else TIMED_OUT
-    await run(session, _FINISH, finished=rows, kind=kind, status=status.value, now=now)
-    acts = [(entry.sitting.id, entry.sitting.person_id if by_person else None) for entry in finished]
-    action = "sitting.handed_in" if by_person else "sitting.timed_out"
-    await audit.write(session, action=action, table="sitting", acts=acts, now=now)
+    await run(
+        session, _FINISH, finished=[_row(entry, end, release_days=release_days) for entry in finished],
+        kind=end.act.value, status=end.status.value, actor_id=end.actor_id, reason=end.reason, now=end.now,
+    )  # fmt: skip
+    acts = [(entry.sitting.id, end.actor_id) for entry in finished]
+    await audit.write(session, action=_AUDITED[end.act], table="sitting", acts=acts, now=end.now)
     for entry in finished:
         if entry.mark.passed and entry.sitting.enterprise_exam_id is not None:
-            await _add_training_record(session, entry, now=now)
+            await _add_training_record(session, entry, now=end.now)
 
 
 # A whole session ends on one day.
 _last_day = lru_cache(maxsize=64)(add_working_days)
 
 
-def _row(entry: _Finished, *, by_person: bool, release_days: int) -> dict[str, Any]:
+def _row(entry: _Finished, end: _End, *, release_days: int) -> dict[str, Any]:
     sitting, mark = entry.sitting, entry.mark
     # An enterprise's own exam has no authority that releases its score.
     release_by = _last_day(china_date(entry.ended_at), release_days) if sitting.booking_id else None
@@ -261,10 +338,23 @@ def _row(entry: _Finished, *, by_person: bool, release_days: int) -> dict[str, A
         "passed": mark.passed,
         "areas": mark.stored_areas(),
         "release_by": release_by and release_by.isoformat(),
-        "answered": mark.answered,
-        "actor_id": str(sitting.person_id) if by_person else None,
         "ended_at": entry.ended_at.isoformat(),
+        "detail": {"from": sitting.status.value, "to": end.status.value, "answered": mark.answered},
+        **_receipt(entry, end),
     }
+
+
+def _receipt(entry: _Finished, end: _End) -> dict[str, str]:
+    if end.countersign is None:
+        return {}
+    sitting = entry.sitting
+    receipt = Receipt(
+        sitting_id=sitting.id, paper=paper_digest(sitting.paper), head=fold(sitting.id, entry.acts),
+        events=len(entry.acts), answered=entry.mark.answered, status=end.status.value, started_at=sitting.started_at,
+        ended_at=entry.ended_at,
+    )  # fmt: skip
+    key_id, signature = end.countersign(receipt.signed_bytes())
+    return {"head": receipt.head.hex(), "signature": signature.hex(), "key_id": key_id}
 
 
 async def _add_training_record(session: AsyncSession, entry: _Finished, *, now: datetime) -> None:

@@ -37,13 +37,13 @@ WITH asked AS (
     SELECT a.id, a.token FROM unnest($1::uuid[], $2::bytea[]) AS a (id, token)
 ), held AS (
     SELECT s.id, s.deadline, s.item_count FROM asked JOIN sitting s ON s.id = asked.id
-    WHERE s.status = 'OPEN' AND s.deadline > $8 AND s.device_token_hash = asked.token
+    WHERE s.status = 'OPEN' AND s.deadline > $9 AND s.device_token_hash = asked.token
     FOR SHARE OF s SKIP LOCKED
 ), stored AS (
-    INSERT INTO answer_event (sitting_id, seq, position, choice, answered_at, saved_at)
-    SELECT e.sitting_id, e.seq, e.position, e.choice, e.answered_at, $8
-    FROM unnest($3::uuid[], $4::int[], $5::int[], $6::text[], $7::timestamptz[])
-        AS e (sitting_id, seq, position, choice, answered_at)
+    INSERT INTO answer_event (sitting_id, seq, position, choice, answered_at, link, saved_at)
+    SELECT e.sitting_id, e.seq, e.position, e.choice, e.answered_at, e.link, $9
+    FROM unnest($3::uuid[], $4::int[], $5::int[], $6::text[], $7::timestamptz[], $8::bytea[])
+        AS e (sitting_id, seq, position, choice, answered_at, link)
     JOIN held ON held.id = e.sitting_id AND e.position <= held.item_count
     ON CONFLICT (sitting_id, seq) DO NOTHING
     RETURNING 1
@@ -372,6 +372,7 @@ def _columns(batch: list[_Request]) -> tuple[list[Any], ...]:
         [act.position for _, act in acts],
         [act.choice for _, act in acts],
         [act.answered_at for _, act in acts],
+        [act.link for _, act in acts],
     )
 
 

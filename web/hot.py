@@ -15,8 +15,9 @@ import msgspec
 import structlog
 from asyncpg.pgproto.pgproto import UUID  # written in C; the standard one costs more than the whole look-up
 from litestar.enums import ScopeType
+from sqlalchemy.exc import DBAPIError
 
-from exams.answers import Acknowledged, WrongDevice, device_token_hash, refusal
+from exams.answers import Acknowledged, WrongDevice, device_token_hash, refusal, save_answers
 from training.errors import AnpeiError
 from web.answer_writer import Busy, GroupWriter
 from web.api.answers import BadBody, read_acts, refused_reply, saved_reply
@@ -28,11 +29,13 @@ from web.observing import HEADERS, REQUESTS, SECONDS
 from web.settings import libpq_url
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
     from typing import Any
 
     from litestar.types import ASGIApp, Receive, Scope, Send
 
-    from exams.answers import AnswerWriter
+    from exams.answers import AnswerAct, AnswerWriter
     from web.services import Services
 
 _START, _END = "/api/v1/sittings/", "/answers"
@@ -95,6 +98,8 @@ class HotPath:
             now = self.services.clock.now()
             if not found.is_holder or len(found.saved) < len(acts):
                 key = self.services.keys.session
+                if found.is_too_late(now=now):
+                    found = await self._save_late(sitting_id, token_hash, acts, now)
                 if error := refusal(found, key=key, sitting_id=sitting_id, token_hash=token_hash, now=now):
                     raise error
             return HTTPStatus.OK, _encode(saved_reply(found, now=now)), []
@@ -102,6 +107,20 @@ class HotPath:
             _choose_language(scope)
             status, reply = refused_reply(error, now=self.services.clock.now(), found=found)
             return status, _encode(reply), [(b"retry-after", b"2")] if isinstance(error, Busy) else []
+
+    async def _save_late(
+        self, sitting_id: UUID, token_hash: bytes, acts: Sequence[AnswerAct], now: datetime
+    ) -> Acknowledged:
+        """What only few requests need: after the deadline, after the end, or from a former device."""
+        try:
+            async with self.services.sessions() as session, session.begin():
+                return await save_answers(
+                    session, sitting_id=sitting_id, token_hash=token_hash, acts=acts, now=now,
+                    key=self.services.keys.session,
+                )  # fmt: skip
+        except (DBAPIError, OSError, TimeoutError) as error:
+            log.warning("late_answers_not_written", error=type(error).__name__)
+            raise Busy from error
 
 
 def _read_head(scope: Scope) -> tuple[UUID, bytes]:

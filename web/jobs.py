@@ -48,8 +48,8 @@ class Job:
     task: Task
 
 
-async def _close_overdue(_: Services, session: AsyncSession, now: datetime) -> int:
-    return await close_overdue(session, now=now, limit=_BATCH)
+async def _close_overdue(services: Services, session: AsyncSession, now: datetime) -> int:
+    return await close_overdue(session, now=now, limit=_BATCH, countersign=services.keys.countersign)
 
 
 async def _begin_sessions(_: Services, session: AsyncSession, now: datetime) -> int:

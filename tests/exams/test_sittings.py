@@ -55,6 +55,7 @@ from exams.starting import (
 )
 from tests.makers.people import make_person
 from tests.makers.sittings import (
+    GRACE,
     answer,
     make_checked_in,
     make_device,
@@ -217,10 +218,10 @@ async def test_an_extension_moves_the_deadline_and_is_recorded(
         await extend_sitting(session, minutes=0, reason="停电", now=now, **site)
     deadline = await extend_sitting(session, minutes=15, reason="停电", now=now, **site)
     assert deadline == sat.entry.deadline + timedelta(minutes=15)
-    assert await close_overdue(session, now=sat.entry.deadline) == 0
+    assert await close_overdue(session, now=sat.entry.deadline + GRACE) == 0
     found = await answer(session, sat, ["T"], now=sat.entry.deadline)
     assert found.saved == (1,)
-    assert await close_overdue(session, now=deadline) == 1
+    assert await close_overdue(session, now=deadline + GRACE) == 1
     with pytest.raises(NotOpen):
         await extend_sitting(session, minutes=15, reason="停电", now=deadline, **site)
 
@@ -258,11 +259,11 @@ async def test_the_server_ends_a_sitting_without_any_browser(
     deadline = sat.entry.deadline
     await answer(session, sat, choices[:70], now=deadline - timedelta(microseconds=1))
     assert (await answer(session, sat, choices[:1], now=deadline, first_seq=71)).saved == ()
-    assert await close_overdue(session, now=deadline - timedelta(microseconds=1)) == 0
+    assert await close_overdue(session, now=deadline + GRACE - timedelta(microseconds=1)) == 0
     state = await get_sitting_state(session, sitting_id=sat.id, person_id=sat.who.person.id, now=deadline)
     assert (state.status, state.seconds_left) == (SittingStatus.TIMED_OUT, 0)
-    assert await close_overdue(session, now=deadline + timedelta(seconds=3)) == 1
-    assert await close_overdue(session, now=deadline + timedelta(seconds=4)) == 0
+    assert await close_overdue(session, now=deadline + GRACE + timedelta(seconds=3)) == 1
+    assert await close_overdue(session, now=deadline + GRACE + timedelta(seconds=4)) == 0
     result = await get_result(session, sitting_id=sat.id, person_id=sat.who.person.id)
     assert (result.points, result.passed, result.status) == (Decimal(70), False, SittingStatus.TIMED_OUT)
     assert result.submitted_at == deadline
@@ -282,7 +283,7 @@ async def test_a_sitting_that_cannot_be_marked_is_set_aside_and_tried_later(
         return paper_items(stored)
 
     monkeypatch.setattr("exams.handing_in.paper_items", read_or_fail)
-    end = broken.entry.deadline
+    end = broken.entry.deadline + GRACE
     assert await close_overdue(session, now=end) == 1
     assert await kinds(session, sound) == ["STARTED", "TIMED_OUT"]
     assert await kinds(session, broken) == ["STARTED", "NOT_MARKED"]
@@ -408,6 +409,6 @@ async def test_what_can_be_sat_is_listed(session: AsyncSession, vault: Vault, no
     (occasion,) = await list_occasions(session, person_id=sat.who.person.id, now=now)
     assert (occasion.sitting_id, occasion.status, occasion.can_start) == (sat.id, SittingStatus.OPEN, True)
     assert occasion.title == "低压电工作业"
-    await close_overdue(session, now=sat.entry.deadline)
+    await close_overdue(session, now=sat.entry.deadline + GRACE)
     (occasion,) = await list_occasions(session, person_id=sat.who.person.id, now=sat.entry.deadline)
     assert (occasion.status, occasion.can_start) == (SittingStatus.TIMED_OUT, False)

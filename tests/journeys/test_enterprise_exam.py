@@ -13,7 +13,7 @@ from exams.starting import start_enterprise_sitting
 from tests.journeys.conftest import DESK, PHONE, inspect, sign_in
 from tests.makers.exams import fill_bank
 from tests.makers.people import PASSWORD, make_employee, make_organisation, make_role
-from tests.makers.sittings import Sat, answer, make_device, make_sitting, right_choices
+from tests.makers.sittings import GRACE, Sat, answer, make_device, make_sitting, right_choices
 from training.models import OrganisationKind, Role
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _let_others_sit(server: Server, exam_id: UUID, staff: list[Known]) -> None:
             )
             sat = Sat(who, entry, device, exam=exam)
             await answer(session, sat, (await right_choices(session, sat.id))[: 44 - 8 * place], now=now)
-        await close_overdue(session, now=sat.entry.deadline)
+        await close_overdue(session, now=sat.entry.deadline + GRACE)
 
     server.do(act)
 
@@ -125,7 +125,7 @@ def test_an_authority_looks_at_a_sessions_scores_keeps_one_back_and_releases_the
         authority = await make_organisation(session, now=now, kind=OrganisationKind.AUTHORITY, name="演示市应急管理局")
         sat = await make_sitting(session, vault, now=now)
         await answer(session, sat, (await right_choices(session, sat.id))[:85], now=now)
-        await close_overdue(session, now=sat.entry.deadline)
+        await close_overdue(session, now=sat.entry.deadline + GRACE)
         assert await session.get(Booking, sat.booking_id)
         issuer = await make_role(session, vault, role=Role.ISSUER, organisation=authority, now=now)
         return issuer, sat.who
@@ -145,9 +145,10 @@ def test_an_authority_looks_at_a_sessions_scores_keeps_one_back_and_releases_the
     desk.get_by_text("核查考场录像").wait_for()
     _both_sizes(desk, "scores-withheld")
     desk.get_by_role("button", name="解除暂缓").click()
+    desk.get_by_role("button", name="开始审核 1 人").click()
     desk.on("dialog", lambda dialog: dialog.accept())
     desk.get_by_role("button", name="公布 1 人的成绩").click()
-    desk.get_by_text("待公布 0 人").wait_for()
+    desk.get_by_text("没有待办的成绩").wait_for()
 
     desk.context.clear_cookies()
     sign_in(desk, candidate.phone, PASSWORD)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from training.vault import Vault
 
 KEY = b"s" * 32
+# exam.late_grace_seconds: so long a sitting stays open after its deadline.
+GRACE = timedelta(minutes=2)
 _seeds = itertools.count(1)
 
 

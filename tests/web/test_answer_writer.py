@@ -24,7 +24,7 @@ from exams.starting import start_sitting
 from seed.candidates import make_candidates
 from tests.makers.databases import copied_database
 from tests.makers.exams import fill_bank
-from tests.makers.sittings import right_choices
+from tests.makers.sittings import GRACE, right_choices
 from training.accounts import open_sign_in
 from training.models import Account
 from web.answer_writer import Busy, GroupWriter
@@ -248,7 +248,7 @@ async def test_everything_overdue_is_closed_while_answers_still_come(room: Room,
         closed = 0
         while closed < len(room.sittings):
             async with room.services.sessions() as session, session.begin():
-                closed += await close_overdue(session, now=end, limit=5)
+                closed += await close_overdue(session, now=end + GRACE, limit=5)
 
     await asyncio.gather(close(), *(answer(sitting_id, token) for sitting_id, token, _ in room.sittings))
     async with room.services.sessions() as session:

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from certificates.models import Captcha
 from exams.models import Sitting, SittingStatus
-from tests.makers.sittings import make_sitting
+from tests.makers.sittings import GRACE, make_sitting
 from training.models import RateCount
 from web.jobs import JOBS, Job, run_once, work
 
@@ -36,10 +36,13 @@ async def test_a_sitting_whose_browser_is_gone_is_closed(
     job = BY_NAME["close_overdue_sittings"]
     assert await run_once(services, job) == 0
     clock.advance(minutes=120)
+    assert await run_once(services, job) == 0
+    clock.advance(seconds=GRACE.total_seconds())
     assert await run_once(services, job) == 1
     assert await run_once(services, job) == 0
     sitting = await session.get_one(Sitting, sat.id, populate_existing=True)
     assert sitting.status is SittingStatus.TIMED_OUT
+    assert sitting.receipt_key_id == next(reversed(services.keys.receipt))
 
 
 async def test_every_task_runs_on_an_empty_system(services: Services) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from exams.answers import (
     DeviceTaken,
     NumberUsed,
     SittingEnded,
+    SittingPaused,
     WrongDevice,
     check_act,
 )
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 _KNOWN_YEARS = range(2000, 2101)
 TIME_IS_UP = "TIMED_OUT"
+_LINK_CHARACTERS = 43
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 class BadBody(BadInput):
@@ -51,7 +55,16 @@ class AnswerIn(msgspec.Struct, forbid_unknown_fields=False):
             examples=["B"],
         ),
     ]
-    at: Annotated[str, msgspec.Meta(description="The client's clock, ISO 8601; a hint that never decides.")] = ""
+    at: Annotated[
+        str, msgspec.Meta(description="When the act was made, ISO 8601 with milliseconds, by the server's time.")
+    ] = ""
+    link: Annotated[
+        str,
+        msgspec.Meta(
+            description="The act's link of the hash chain (exams/chain.py), 32 bytes as base64url without padding. "
+            "Optional in time; after the deadline only linked acts can still count."
+        ),
+    ] = ""
 
 
 class AnswersIn(msgspec.Struct):
@@ -71,13 +84,17 @@ class AnswersSaved(msgspec.Struct):
 
 
 class AnswersRefused(msgspec.Struct):
-    """Why not everything is saved. `saved` still lists what is, so that a client can let go of it."""
+    """Why not everything is saved. `saved` still lists what is, so that a client can let go of it.
+
+    It lets go of `kept_late` too: these came too late, do not count, and are shown to the authority.
+    """
 
     error: str
     code: str
     message: str
     status: str
     saved: list[int]
+    kept_late: list[int] = []
     seconds_left: int = 0
     field: str = ""
 
@@ -97,7 +114,9 @@ def read_acts(body: bytes) -> list[AnswerAct]:
 def check_acts(sent: AnswersIn) -> list[AnswerAct]:
     """The acts, each number once. Raises `BadBody` or `BadAnswer`."""
     acts = {
-        answer.seq: check_act(answer.seq, answer.position, answer.choice, _instant(answer.at))
+        answer.seq: check_act(
+            answer.seq, answer.position, answer.choice, _instant(answer.at), _link(answer.link) if answer.link else None
+        )
         for answer in sent.answers
     }
     if len(acts) != len(sent.answers) or not acts:
@@ -118,6 +137,16 @@ def _instant(text: str) -> datetime | None:
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
+def _link(text: str) -> bytes | None:
+    """32 bytes; anything else is no link, and no reason to lose an answer."""
+    if len(text) != _LINK_CHARACTERS:
+        return None
+    try:
+        return binascii.a2b_base64(text.translate(_URL_SAFE) + "=", strict_mode=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
 def saved_reply(found: Acknowledged, *, now: datetime) -> AnswersSaved:
     """The reply when everything that was sent is saved."""
     left = seconds_left(found.deadline, now=now) if found.deadline else 0
@@ -135,9 +164,12 @@ def refused_reply(error: AnpeiError, *, now: datetime, found: Acknowledged | Non
         code = "NUMBER"
     elif isinstance(error, SittingEnded):
         status, code = HTTPStatus.GONE, "ENDED"
+    elif isinstance(error, SittingPaused):
+        status, code = HTTPStatus.LOCKED, "PAUSED"
     elif isinstance(error, DeviceTaken):
         code = "DEVICE"
-    saved: Sequence[int] = found.saved if found and found.is_holder else ()
+    # Who never held the sitting learns nothing of it.
+    saved: Sequence[int] = found.saved if found and not isinstance(error, WrongDevice) else ()
     left = seconds_left(found.deadline, now=now) if found and found.deadline and found.is_holder else 0
     reply = AnswersRefused(
         error=type(error).__name__,
@@ -145,6 +177,7 @@ def refused_reply(error: AnpeiError, *, now: datetime, found: Acknowledged | Non
         message=sentence(error),
         status=_status(found, now) if found and found.is_holder else "",
         saved=list(saved),
+        kept_late=list(found.kept_late) if found else [],
         seconds_left=left,
         field=getattr(error, "field", ""),
     )

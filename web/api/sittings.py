@@ -158,6 +158,7 @@ class ApiSittingController(Controller):
             409: ResponseSpec(AnswersRefused, description="Device taken over (DEVICE), or number used (NUMBER)"),
             410: ResponseSpec(AnswersRefused, description="Handed in or time is up (ENDED)"),
             422: ResponseSpec(AnswersRefused, description="An answer that makes no sense"),
+            423: ResponseSpec(AnswersRefused, description="The site has paused the sitting: send again later (PAUSED)"),
             503: ResponseSpec(AnswersRefused, description="Busy: try again after Retry-After seconds (BUSY)"),
         },
     )
@@ -174,16 +175,18 @@ class ApiSittingController(Controller):
 
         Every number in `saved` is committed to the database before the reply. Number the acts of a
         sitting from 1 (the paper tells the last number used); sending one again is acknowledged
-        again, also after the end. No sign-in is needed: the device token is the proof. In
-        production the hot path (web/hot.py) answers this call before it comes here.
+        again, also after the end. Acts that arrive after the deadline count only if their links
+        prove that they were made before it; what does not count is kept, and listed in `kept_late`.
+        No sign-in is needed: the device token is the proof. In production the hot path
+        (web/hot.py) answers this call before it comes here.
         """
         token_hash = device_token_hash(sitting_token)
         found = None
         try:
-            found = await save_answers(
-                session, sitting_id=sitting_id, token_hash=token_hash, acts=check_acts(data), now=now
-            )
             key = services.keys.session
+            found = await save_answers(
+                session, sitting_id=sitting_id, token_hash=token_hash, acts=check_acts(data), now=now, key=key
+            )
             if error := refusal(found, key=key, sitting_id=sitting_id, token_hash=token_hash, now=now):
                 raise error
         except (BadInput, NotAllowed, Conflict) as error:
@@ -196,11 +199,14 @@ class ApiSittingController(Controller):
         self,
         session: NamedDependency[AsyncSession],
         viewer: NamedDependency[Viewer],
+        services: NamedDependency[Services],
         now: NamedDependency[datetime],
         sitting_id: FromPath[UUID],
     ) -> ResultOut:
         """End the sitting and mark it; asked again, give the same result."""
-        await hand_in(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+        await hand_in(
+            session, sitting_id=sitting_id, person_id=viewer.person_id, now=now, countersign=services.keys.countersign
+        )
         return result_out(await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id))
 
     @get("/sittings/{sitting_id:uuid}/result", summary="The result")
