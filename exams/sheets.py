@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, func
 from sqlmodel import col, select
 
 from exams.answers import DeviceTaken, SittingEnded
+from exams.chain import first_link, next_link
 from exams.marking import last_choices
 from exams.models import (
     AnswerEvent,
@@ -90,12 +91,17 @@ class AnswerSheet:
     mc_rule: McRule
     answered: int
     last_seq: int
+    chain_head: bytes
     items: tuple[SheetItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SittingState:
-    """How a sitting stands now. `leave_at` is the first instant at which it can be handed in."""
+    """How a sitting stands now. `leave_at` is the first instant at which it can be handed in.
+
+    `chain_head` is the link of the last stored answer (exams/chain.py); the next act is linked to it.
+    Until `grace_ends_at` answers made before the deadline may still arrive, unless it `has_ended`.
+    """
 
     sitting_id: UUID
     title: str
@@ -110,6 +116,14 @@ class SittingState:
     total: int
     answered: int
     last_seq: int
+    chain_head: bytes
+    has_ended: bool
+    grace_ends_at: datetime
+
+    @property
+    def is_closing(self) -> bool:
+        """Time is up, and what was answered before may still arrive."""
+        return self.status is SittingStatus.TIMED_OUT and not self.has_ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +232,7 @@ async def get_answer_sheet(
         mc_rule=blueprint.mc_rule,
         answered=state.answered,
         last_seq=state.last_seq,
+        chain_head=state.chain_head,
         items=tuple(items),
     )
 
@@ -227,7 +242,8 @@ async def get_sitting_state(session: AsyncSession, *, sitting_id: UUID, person_i
     return _state_of(await _read(session, sitting_id=sitting_id, person_id=person_id, now=now), now=now)
 
 
-_LEAVE = "exam.leave_min"
+_LEAVE, _GRACE = "exam.leave_min", "exam.late_grace_seconds"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TITLE = func.coalesce(EnterpriseExam.title, Qualification.name).label("title")
 _OWN = sqlalchemy.and_(
     col(Sitting.id) == bindparam("sitting_id"),
@@ -245,8 +261,12 @@ def _with_title(statement: Any) -> Any:  # noqa: ANN401 - an SQL expression
     )
 
 
+# JSON knows no instants: whole milliseconds, as the chain counts them.
+_MILLISECONDS = func.floor(func.extract("epoch", col(AnswerEvent.answered_at)) * 1000)
 _EVENTS = (
-    select(func.jsonb_agg(func.jsonb_build_array(AnswerEvent.seq, AnswerEvent.position, AnswerEvent.choice)))
+    select(
+        func.jsonb_agg(func.jsonb_build_array(AnswerEvent.seq, AnswerEvent.position, AnswerEvent.choice, _MILLISECONDS))
+    )
     .where(AnswerEvent.sitting_id == Sitting.id)
     .correlate(Sitting)
     .scalar_subquery()
@@ -260,7 +280,9 @@ _SITTING = _with_title(
 
 async def _read(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime) -> Any:  # noqa: ANN401 - a row
     """One's own sitting with its title, its events and the rule that its state hangs on. Raises `NotFound`."""
-    rows = await run(session, _SITTING, sitting_id=sitting_id, person_id=person_id, codes=[_LEAVE], day=china_date(now))
+    rows = await run(
+        session, _SITTING, sitting_id=sitting_id, person_id=person_id, codes=[_LEAVE, _GRACE], day=china_date(now)
+    )
     sitting = rows.one_or_none()
     if sitting is None:
         raise NotFound
@@ -268,13 +290,22 @@ async def _read(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now
 
 
 def _answers_of(sitting: Any) -> dict[int, str]:  # noqa: ANN401 - a row
-    return last_choices(map(tuple, sitting.events or ()))
+    return last_choices(tuple(event[:3]) for event in sitting.events or ())
+
+
+def _chain_head(sitting: Any) -> bytes:  # noqa: ANN401 - a row
+    head = first_link(sitting.id)
+    for seq, position, choice, milliseconds in sorted(sitting.events or ()):
+        at = None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+        head = next_link(head, seq=seq, position=position, choice=choice, answered_at=at)
+    return head
 
 
 def _state_of(sitting: Any, *, now: datetime) -> SittingState:  # noqa: ANN401 - a row
     is_open = sitting.status is SittingStatus.OPEN
     is_certificate_exam = sitting.booking_id is not None
-    minutes = int(check_rules(sitting.rules, (_LEAVE,))[_LEAVE]) if is_certificate_exam else 0
+    rules = check_rules(sitting.rules, (_LEAVE, _GRACE))
+    minutes = int(rules[_LEAVE]) if is_certificate_exam else 0
     return SittingState(
         sitting_id=sitting.id,
         title=sitting.title,
@@ -290,6 +321,9 @@ def _state_of(sitting: Any, *, now: datetime) -> SittingState:  # noqa: ANN401 -
         total=sitting.item_count,
         answered=len(_answers_of(sitting)),
         last_seq=max((event[0] for event in sitting.events or ()), default=0),
+        chain_head=_chain_head(sitting),
+        has_ended=sitting.submitted_at is not None,
+        grace_ends_at=sitting.deadline + timedelta(seconds=int(rules[_GRACE])),
     )
 
 
@@ -317,7 +351,7 @@ async def get_result(session: AsyncSession, *, sitting_id: UUID, person_id: UUID
         AreaResult(int(area), names.get(int(area), ""), Decimal(mark["points"]), Decimal(mark["of"]))
         for area, mark in sorted(found.areas.items(), key=lambda pair: int(pair[0]))
     )
-    is_shown = found.state in {ScoreState.PROVISIONAL, ScoreState.RELEASED}
+    is_shown = found.state in {ScoreState.PROVISIONAL, ScoreState.UNDER_REVIEW, ScoreState.RELEASED}
     return SittingResult(
         sitting_id=found.sitting_id,
         title=found.title,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from exams.sittings import Entry
 
 _TOKEN = "What this device sends as X-Sitting-Token; empty once the sitting has ended."  # noqa: S105 - a description
+_HEAD = "The link of the last stored act, in hex: the next act's link is made from it (docs: exams/chain.py)."
 
 
 class OccasionOut(msgspec.Struct):
@@ -85,6 +86,7 @@ class PaperOut(msgspec.Struct):
     pass_score: int
     answered: int
     last_seq: int
+    chain_head: Annotated[str, msgspec.Meta(description=_HEAD)]
     items: list[ItemOut]
 
 
@@ -102,6 +104,7 @@ class StateOut(msgspec.Struct):
     last_seq: int
     device_number: int
     is_released: bool
+    chain_head: Annotated[str, msgspec.Meta(description=_HEAD)]
 
 
 class AreaOut(msgspec.Struct):
@@ -175,6 +178,7 @@ def paper_out(sheet: AnswerSheet) -> PaperOut:
         pass_score=sheet.pass_score,
         answered=sheet.answered,
         last_seq=sheet.last_seq,
+        chain_head=sheet.chain_head.hex(),
         items=[
             ItemOut(
                 item.position,
@@ -203,6 +207,7 @@ def state_out(state: SittingState) -> StateOut:
         last_seq=state.last_seq,
         device_number=state.device_number,
         is_released=state.is_released,
+        chain_head=state.chain_head.hex(),
     )
 
 
