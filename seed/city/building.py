@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import async_sessionmaker
     from sqlmodel.ext.asyncio.session import AsyncSession
 
+    from exams.receipts import Countersign
     from training.files import FileStore
     from training.vault import Vault
 
@@ -72,6 +73,7 @@ async def build_city(
     vault: Vault,
     store: FileStore,
     issuer_keys: Mapping[str, Ed25519PrivateKey],
+    countersign: Countersign,
     session_key: bytes,
     public_url: str,
     now: datetime,
@@ -87,6 +89,7 @@ async def build_city(
         vault=vault,
         store=store,
         signer=Signer.newest(issuer_keys),
+        countersign=countersign,
         session_key=session_key,
         public_url=public_url,
         now=now,

@@ -73,4 +73,7 @@ async def _sit(city: City, exam_id: UUID, person: DemoPerson, *, right: int, beg
         share = right if upto else right * entry.total // 100
         await answer(session, city, entry, right=share, upto=last, now=began + minutes(18))
         if not upto:
-            await hand_in(session, sitting_id=entry.sitting_id, person_id=person.id, now=began + minutes(30))
+            await hand_in(
+                session, sitting_id=entry.sitting_id, person_id=person.id, now=began + minutes(30),
+                countersign=city.countersign,
+            )  # fmt: skip

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from exams.answers import AnswerAct, device_token_hash, save_answers
+from exams.answers import AnswerAct, device_token_hash, list_events, save_answers
+from exams.chain import next_link, verify_chain
 from exams.check_in import check_in_by_officer
 from exams.identity.checks import SAME_PERSON
 from exams.models import ExamPart, SessionMode, Sitting
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
+    from exams.models import AnswerEvent
     from exams.sittings import Entry
     from question_bank.queries import RevisionText
     from seed.city.state import City
@@ -133,9 +135,20 @@ async def answer(
     paper = paper_items(sitting.paper)
     revisions = await list_revisions(session, [item.revision_id for item in paper])
     acts = _choose(paper, revisions, places=range(first, upto + 1), right=right, chance=city.chance)
+    linked = _link(await list_events(session, sitting.id), acts, sitting.id)
     await save_answers(
-        session, sitting_id=entry.sitting_id, token_hash=device_token_hash(entry.device_token), acts=acts, now=now
+        session, sitting_id=entry.sitting_id, token_hash=device_token_hash(entry.device_token), acts=linked, now=now
     )
+
+
+def _link(before: Sequence[AnswerEvent], acts: Sequence[AnswerAct], sitting_id: UUID) -> list[AnswerAct]:
+    """The acts with their links, as the page makes them."""
+    head = verify_chain(sitting_id, before).head
+    linked = []
+    for act in acts:
+        head = next_link(head, seq=act.seq, position=act.position, choice=act.choice, answered_at=act.answered_at)
+        linked.append(replace(act, link=head))
+    return linked
 
 
 def _choose(

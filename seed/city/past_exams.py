@@ -90,7 +90,7 @@ async def _sit(session: AsyncSession, city: City, held: Held, taken: Seat, *, ri
     await answer(session, city, entry, right=right - known, first=half + 1, upto=entry.total, now=began + minutes(45))
     await hand_in(
         session, sitting_id=entry.sitting_id, person_id=taken.candidate.person.id,
-        now=began + minutes(52 + place * 7 % 60),
+        now=began + minutes(52 + place * 7 % 60), countersign=city.countersign,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
     from certificates.signing import Signer
+    from exams.receipts import Countersign
     from training.files import FileStore
     from training.vault import Vault
 
@@ -64,6 +65,7 @@ class City:
     vault: Vault
     store: FileStore
     signer: Signer
+    countersign: Countersign
     session_key: bytes
     public_url: str
     now: datetime

@@ -82,8 +82,8 @@ async def _sessions(url: str) -> AsyncGenerator[async_sessionmaker[AsyncSession]
 
 async def _build(sessions: async_sessionmaker[AsyncSession], keys: Keys, store: Store) -> dict[str, Any]:
     return await build_city(
-        sessions, vault=keys.vault, store=store, issuer_keys=keys.issuer, session_key=keys.session,
-        public_url="http://127.0.0.1:8000", now=NOW,
+        sessions, vault=keys.vault, store=store, issuer_keys=keys.issuer, countersign=keys.countersign,
+        session_key=keys.session, public_url="http://127.0.0.1:8000", now=NOW,
     )  # fmt: skip
 
 

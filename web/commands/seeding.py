@@ -69,6 +69,7 @@ async def seed_city(settings: Settings) -> dict[str, Any]:
         vault=services.vault,
         store=services.store,
         issuer_keys=services.keys.issuer,
+        countersign=services.keys.countersign,
         session_key=services.keys.session,
         public_url=settings.public_url,
         now=services.clock.now(),
