@@ -23,11 +23,11 @@ from exams.models import (
     Score,
     ScoreState,
     Sitting,
-    SittingStatus,
 )
 from exams.papers import paper_items
 from exams.response_times import Act, Pace, judge_paces, pace_of
 from exams.rulings import earns, list_rulings
+from exams.score_bands import Band, score_bands
 from exams.session_report import (
     RELIABLE_FROM,
     Consistency,
@@ -41,6 +41,7 @@ from exams.session_report import (
     reliability,
     summarise,
 )
+from exams.sitting_states import UNDER_WAY
 from question_bank.models import ItemType
 from question_bank.queries import list_revisions
 from training.errors import NotFound
@@ -49,6 +50,7 @@ from training.models import Organisation
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
     from typing import Any
     from uuid import UUID
 
@@ -58,7 +60,6 @@ if TYPE_CHECKING:
     from exams.rulings import Ruling
     from question_bank.queries import RevisionText
 
-_BANDS = 10
 _LISTED_AT_MOST = 200
 
 
@@ -75,10 +76,10 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the statistics give. `bands` counts candidates per tenth of the full score."""
+    """What the statistics give."""
 
     scores: Scores
-    bands: tuple[int, ...]
+    bands: tuple[Band, ...]
     reliability: Reliability
     consistency: Consistency | None
     items: list[ItemLine]
@@ -107,13 +108,16 @@ class SessionReport:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """One scored sitting, detached from the database. `needed` is the cut score's share of the full score."""
+    """One scored sitting, detached from the database.
+
+    `needed` is the cut score's share of the full score; `result` are the points and the full score.
+    """
 
     seat_no: int
     paper: tuple[PaperItem, ...]
     needed: Fraction
     passed: bool
-    share: float
+    result: tuple[Decimal, Decimal]
     started_at: datetime
     ended_at: datetime
     events: Sequence[tuple[int, int, str, datetime | None, datetime]]
@@ -170,7 +174,7 @@ async def _count_open(session: AsyncSession, exam_session_id: UUID) -> int:
         select(func.count())
         .select_from(Sitting)
         .join(Booking, col(Booking.id) == Sitting.booking_id)
-        .where(Booking.exam_session_id == exam_session_id, Sitting.status == SittingStatus.OPEN)
+        .where(Booking.exam_session_id == exam_session_id, col(Sitting.status).in_(UNDER_WAY))
     )
     return (await session.exec(statement)).one()
 
@@ -191,7 +195,7 @@ async def _list_turns(session: AsyncSession, exam_session_id: UUID) -> list[_Tur
             paper=paper_items(sitting.paper),
             needed=Fraction(score.cut_score) / Fraction(score.total),
             passed=score.passed,
-            share=float(score.points / score.total),
+            result=(score.points, score.total),
             started_at=sitting.started_at,
             ended_at=sitting.submitted_at or sitting.deadline,
             events=events.get(sitting.id, ()),
@@ -234,18 +238,13 @@ def _work_out(
     }
     return Figures(
         scores=summarise(takers),
-        bands=_bands_of([turn.share for turn in turns]),
+        bands=score_bands(turn.result for turn in turns),
         reliability=found,
         consistency=consistency(takers, found),
         items=list_items(takers, keys),
         similarities=compare_neighbours(takers),
         paces=judge_paces([_pace_of(turn, revisions, rulings) for turn in turns]),
     )
-
-
-def _bands_of(shares: Sequence[float]) -> tuple[int, ...]:
-    places = [min(int(share * _BANDS + 1e-9), _BANDS - 1) for share in shares]
-    return tuple(places.count(band) for band in range(_BANDS))
 
 
 def _taker_of(turn: _Turn, revisions: Mapping[UUID, RevisionText], rulings: Mapping[UUID, Ruling]) -> Taker:

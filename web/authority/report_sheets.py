@@ -44,7 +44,6 @@ _NOTE = N_(
 def make_report_sheets(
     report: SessionReport,
     *,
-    bands: Sequence[str],
     made_on: date,
     say: Callable[[str], str],
     label: Callable[[StrEnum], str],
@@ -55,7 +54,7 @@ def make_report_sheets(
     overview.title = say(N_("概况"))
     _fill(overview, _OVERVIEW, _overview_rows(report, made_on, say, label), say)
     tables: tuple[tuple[str, Sequence[tuple[str, int]], Iterable[Sequence[Value]]], ...] = (
-        (N_("成绩分布"), _BANDS, zip(bands, report.figures.bands, strict=True)),
+        (N_("成绩分布"), _BANDS, ((band.name, band.count) for band in report.figures.bands)),
         (N_("各题情况"), _ITEMS, _item_rows(report, label)),
         (N_("相邻座位"), _PAIRS, _pair_rows(report, say)),
         (N_("作答时间"), _PACES, _pace_rows(report, label)),

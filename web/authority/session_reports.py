@@ -38,12 +38,6 @@ _BOUNDS = {
 }
 
 
-def band_names(count: int) -> list[str]:
-    """0–9, 10–19 … 90–100 for ten bands."""
-    lows = range(0, 100, 100 // count)
-    return [f"{low}–{100 if low == lows[-1] else low + lows.step - 1}" for low in lows]
-
-
 class SessionReportController(Controller):
     """Reports of sessions that have scores."""
 
@@ -69,7 +63,7 @@ class SessionReportController(Controller):
         context = {
             "report": report,
             "figures": figures,
-            "bands": list(zip(band_names(len(figures.bands)), figures.bands, strict=True)),
+            "bands": [(band.name, band.count) for band in figures.bands],
             "items": figures.items[:_SHOWN_ITEMS],
             "pairs": figures.similarities.pairs[:_SHOWN_PAIRS],
             "paces": [pace for pace in figures.paces if pace.flags],
@@ -97,7 +91,6 @@ class SessionReportController(Controller):
         data = await asyncio.to_thread(
             make_report_sheets,
             report,
-            bands=band_names(len(report.figures.bands)),
             made_on=china_date(now),
             say=gettext,
             label=label,

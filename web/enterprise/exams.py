@@ -26,6 +26,7 @@ from exams.enterprise_exams import (
     list_exams,
     reschedule_exam,
 )
+from exams.score_bands import Band, score_bands
 from training import audit
 from training.accounts import HeldRole, Viewer
 from training.calendar import CHINA, china_date
@@ -38,7 +39,6 @@ from web.i18n.catalogue import gettext
 
 # Enterprises examine general safety knowledge; certificate blueprints belong to the exam sites.
 _BLUEPRINT = "GEN"
-_BANDS = tuple(range(0, 100, 10))
 _USUAL_DAYS = 14
 _YEARS = range(2000, 2100)
 _MOST_DIGITS = 4
@@ -69,14 +69,6 @@ class TimesForm:
     closes_at: str = ""
 
 
-@dataclass(frozen=True)
-class Band:
-    """One bar of the histogram: from this many per cent up to ten more."""
-
-    name: str
-    count: int
-
-
 def read_moment(typed: str, *, field_name: str) -> datetime:
     """The instant of a datetime-local input, in China's time. Raises `BadInput`."""
     try:
@@ -99,14 +91,9 @@ def _typed(moment: datetime) -> str:
     return f"{moment.astimezone(CHINA):%Y-%m-%dT%H:%M}"
 
 
-def bands_of(lines: list[CandidateLine]) -> list[Band]:
+def bands_of(lines: list[CandidateLine]) -> tuple[Band, ...]:
     """How many best results lie in each tenth of the full score."""
-    counts = dict.fromkeys(_BANDS, 0)
-    for line in lines:
-        if line.best is not None and line.total:
-            percent = int(line.best * 100 / line.total)
-            counts[min(percent // 10 * 10, _BANDS[-1])] += 1
-    return [Band(f"{low}–{low + 10 if low == _BANDS[-1] else low + 9}%", count) for low, count in counts.items()]
+    return score_bands((line.best, line.total) for line in lines if line.best is not None and line.total is not None)
 
 
 class EnterpriseExamController(Controller):
