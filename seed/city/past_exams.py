@@ -12,7 +12,7 @@ from exams.board import finish_session
 from exams.handing_in import hand_in
 from exams.models import ExamPart
 from exams.practical import release_practical
-from exams.scores import release_scores
+from exams.scores import begin_review, release_scores
 from seed.city.applying import Candidate, get_accepted
 from seed.city.examining import (
     Held,
@@ -95,10 +95,18 @@ async def _sit(session: AsyncSession, city: City, held: Held, taken: Seat, *, ri
 
 
 async def release(city: City, held: Held, *, now: datetime) -> None:
-    """The authority releases the scores of a session."""
+    """The authority releases the scores of a session; those of a theory exam are reviewed the day before."""
+    if held.part is ExamPart.THEORY:
+        await review(city, held, now=now - timedelta(days=1))
     async with city.work() as session:
         act = release_scores if held.part is ExamPart.THEORY else release_practical
         await act(session, exam_session_id=held.id, actor_id=city.who("issuer"), now=now)
+
+
+async def review(city: City, held: Held, *, now: datetime) -> None:
+    """The application reviewer takes the scores of a theory session under review."""
+    async with city.work() as session:
+        await begin_review(session, exam_session_id=held.id, actor_id=city.who("application_reviewer"), now=now)
 
 
 async def hold_practical(

@@ -10,8 +10,9 @@ from exams.board import begin_due_sessions, note_incident
 from exams.models import ExamPart
 from exams.plans import make_plan, publish_plan
 from exams.practical import dispute_result
+from exams.queries_scores import list_scores
 from exams.scheduling import cancel_session
-from exams.scores import list_scores, withhold_score
+from exams.scores import begin_review, withhold_score
 from exams.seating import cancel_booking, change_booking
 from seed.city.applying import Candidate, fill_in, get_accepted, hand_over
 from seed.city.examining import (
@@ -81,7 +82,7 @@ async def _fail_twice(city: City) -> None:
 
 
 async def _wait_for_release(city: City, plans: Mapping[str, UUID]) -> None:
-    """The last batch: marked, not yet released; one score is withheld, one candidate did not come."""
+    """The last batch: marked, some under review; one score is withheld, one candidate did not come."""
     day = china_date(days_ago(city.now, 4))
     candidates = await accept_all(
         city, city.take_electricians(7), submitted=days_ago(city.now, 45), accepted=days_ago(city.now, 41)
@@ -92,9 +93,13 @@ async def _wait_for_release(city: City, plans: Mapping[str, UUID]) -> None:
         starts_at=at(day, 9), plan_id=plans.get(f"{day:%Y%m}"),
     )  # fmt: skip
     async with city.work() as session:
-        line = (await list_scores(session, exam_session_id=held.id))[4]
+        lines = await list_scores(session, exam_session_id=held.id)
+        await begin_review(
+            session, exam_session_id=held.id, actor_id=city.who("application_reviewer"), now=at(day, 15),
+            score_ids=[line.score_id for line in lines[:3]],
+        )  # fmt: skip
         await withhold_score(
-            session, score_id=line.score_id, actor_id=city.who("issuer"),
+            session, score_id=lines[4].score_id, actor_id=city.who("issuer"),
             reason="考场记录反映考试期间有他人进入考场，核实中（演示数据）", now=at(day, 16),
         )  # fmt: skip
 

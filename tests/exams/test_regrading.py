@@ -34,11 +34,10 @@ from exams.regrading import (
     try_regrade,
 )
 from exams.rulings import Ruling, ruling_of
-from exams.scores import release_scores
 from question_bank.models import ItemType
 from question_bank.queries import list_revisions
 from tests.makers.people import make_person
-from tests.makers.sittings import answer, make_sitting, right_choices
+from tests.makers.sittings import GRACE, answer, make_sitting, review_and_release, right_choices
 from training.models import AuditEntry
 
 if TYPE_CHECKING:
@@ -58,10 +57,10 @@ async def sit(
     """A sitting with the first so many answers right; the positions from 81 on are left open."""
     sat = await make_sitting(session, vault, now=now)
     await answer(session, sat, (await right_choices(session, sat.id))[:right], now=now)
-    await close_overdue(session, now=sat.entry.deadline)
+    await close_overdue(session, now=sat.entry.deadline + GRACE)
     booking = await session.get_one(Booking, sat.booking_id)
     if release:
-        await release_scores(
+        await review_and_release(
             session, exam_session_id=booking.exam_session_id, actor_id=sat.who.person.id, now=sat.entry.deadline
         )
     score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
@@ -178,7 +177,7 @@ async def test_a_paper_handed_in_later_is_marked_by_the_decision(
     regrade = await propose(session, revision_id, RegradeKind.DROP, actor_id=sat.who.person.id, now=now)
     other = await make_person(session, vault, now=now)
     await approve(session, regrade, actor_id=other.person.id, now=now)
-    await close_overdue(session, now=sat.entry.deadline)
+    await close_overdue(session, now=sat.entry.deadline + GRACE)
     score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
     assert (score.points, score.total, score.cut_score) == (Decimal(79), Decimal(99), Decimal("79.20"))
     assert not score.passed
@@ -195,7 +194,7 @@ async def test_a_decision_that_met_a_hand_in_is_made_good_at_the_release(
     regrade.status, regrade.decided_by, regrade.decided_at = RegradeStatus.APPROVED, other.person.id, now
     session.add(regrade)
     booking = await session.get_one(Booking, sat.booking_id)
-    await release_scores(
+    await review_and_release(
         session, exam_session_id=booking.exam_session_id, actor_id=other.person.id, now=sat.entry.deadline
     )
     assert (score.points, score.passed) == (Decimal(80), True)

@@ -225,8 +225,9 @@ def release_theory(page: Page, issuer: Known) -> None:
     page.goto("/authority/scores")
     page.get_by_role("link", name="低压电工作业").click()
     inspect(page, "authority-scores")
+    page.get_by_role("button", name="开始审核 1 人").click()
     page.get_by_role("button", name="公布 1 人的成绩").click()
-    expect(page.get_by_text("待公布 0 人")).to_be_visible()
+    expect(page.get_by_text("没有待办的成绩")).to_be_visible()
 
 
 def pass_practical(server: Server, city: City) -> None:

@@ -11,6 +11,7 @@ from exams.answers import AnswerAct, device_token_hash, save_answers
 from exams.enterprise_exams import NewExam, create_exam, invite_staff
 from exams.models import Booking, BookingStatus, CheckMethod, CheckVerdict, ExamSession, IdentityCheck, Sitting
 from exams.papers import LETTERS, paper_items
+from exams.scores import begin_review, release_scores
 from exams.sittings import Device, Entry
 from exams.starting import start_enterprise_sitting, start_sitting
 from question_bank.queries import list_revisions
@@ -146,3 +147,9 @@ async def answer(
     return await save_answers(
         session, sitting_id=sat.id, token_hash=device_token_hash(token or sat.entry.device_token), acts=acts, now=now
     )
+
+
+async def review_and_release(session: AsyncSession, *, exam_session_id: UUID, actor_id: UUID, now: datetime) -> int:
+    """Review and release every score of a session; gives how many."""
+    await begin_review(session, exam_session_id=exam_session_id, actor_id=actor_id, now=now)
+    return await release_scores(session, exam_session_id=exam_session_id, actor_id=actor_id, now=now)

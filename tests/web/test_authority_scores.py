@@ -9,8 +9,8 @@ import pytest
 from sqlmodel import select
 
 from exams.handing_in import close_overdue, hand_in
-from exams.models import Application, Booking, Score, ScoreState, Sitting, SittingStatus
-from exams.scores import list_scores
+from exams.models import Application, Booking, Score, ScoreState
+from exams.queries_scores import list_scores
 from tests.makers.people import PASSWORD, Known, make_organisation, make_person, make_role
 from tests.makers.sittings import Sat, answer, make_enterprise_sitting, make_sitting, right_choices
 from training.models import AuditEntry, OrganisationKind, Role
@@ -87,8 +87,9 @@ async def test_a_session_waits_with_its_last_day_and_is_told_when_late(
 
 async def test_the_preview_tells_each_score_and_no_numbers(client: Client, desk: Desk) -> None:
     page = await client.get(desk.path)
-    assert "共 1 人，合格 1 人，待公布 1 人" in page.text
-    assert "公布 1 人的成绩" in page.text
+    assert "共 1 人，合格 1 人；待审 1 人，审核中 0 人" in page.text
+    assert "开始审核 1 人" in page.text
+    assert "公布 1 人的成绩" not in page.text
     assert "<strong>85</strong> / 100" in page.text
     assert "<td>80–89</td><td>1</td>" in page.text
     assert desk.booking.ticket_no in page.text
@@ -97,11 +98,17 @@ async def test_the_preview_tells_each_score_and_no_numbers(client: Client, desk:
 
 
 async def test_releasing_settles_the_application_once(client: Client, session: AsyncSession, desk: Desk) -> None:
+    await client.submit(f"{desk.path}/release")
+    assert await state(session, desk) == (ScoreState.PROVISIONAL, "")
+    for _ in range(2):
+        reply = await client.submit(f"{desk.path}/review")
+        assert reply.headers["location"] == desk.path
+    assert "公布 1 人的成绩" in (await client.get(desk.path)).text
     for _ in range(2):
         reply = await client.submit(f"{desk.path}/release")
         assert reply.headers["location"] == desk.path
     page = await client.get(desk.path)
-    assert "待公布 0 人" in page.text
+    assert "没有待办的成绩" in page.text
     assert f'action="{desk.path}/release"' not in page.text
     assert "没有待公布的成绩" in (await client.get("/authority/scores")).text
     application = await session.get_one(Application, desk.booking.application_id, populate_existing=True)
@@ -136,7 +143,25 @@ async def test_withholding_needs_a_reason(client: Client, session: AsyncSession,
     assert (await state(session, desk))[0] is ScoreState.PROVISIONAL
 
 
+async def test_chosen_scores_are_reviewed_alone(client: Client, session: AsyncSession, desk: Desk) -> None:
+    for typed in ({"whom": "chosen"}, {"whom": "chosen", "score_ids": "nonsense"}):
+        reply = await client.submit(f"{desk.path}/review", typed)
+        assert (reply.status_code, "没有选中待审的成绩" in reply.text) == (422, True)
+    await client.submit(f"{desk.path}/review", {"whom": "chosen", "score_ids": [str(desk.sat.id)]})
+    assert (await state(session, desk))[0] is ScoreState.PROVISIONAL
+    await client.submit(f"{desk.path}/review", {"whom": "chosen", "score_ids": [str(desk.score_id), str(desk.sat.id)]})
+    assert (await state(session, desk))[0] is ScoreState.UNDER_REVIEW
+
+
+async def test_a_limit_that_is_near_is_told(client: Client, desk: Desk, clock: FixedClock) -> None:
+    assert "即将到期" not in (await client.get("/authority/scores")).text
+    clock.advance(days=11)
+    await client.sign_in(desk.issuer.phone, PASSWORD)
+    assert "即将到期" in (await client.get("/authority/scores")).text
+
+
 async def test_what_was_released_stands(client: Client, session: AsyncSession, desk: Desk) -> None:
+    await client.submit(f"{desk.path}/review")
     await client.submit(f"{desk.path}/release")
     reply = await client.submit(f"{desk.own}/withhold", {"reason": "再查"})
     assert reply.status_code == 422
@@ -180,7 +205,7 @@ async def test_only_issuers_and_reviewers_see_scores(
         await client.sign_in(known.phone, PASSWORD)
         for address in ("/authority/scores", desk.path):
             assert (await client.get(address)).status_code == 403
-        for address in (f"{desk.path}/release", f"{desk.own}/lift"):
+        for address in (f"{desk.path}/review", f"{desk.path}/release", f"{desk.own}/lift"):
             assert (await client.submit(address)).status_code == 403
         assert (await client.submit(f"{desk.own}/withhold", {"reason": "x"})).status_code == 403
     assert (await state(session, desk))[0] is ScoreState.PROVISIONAL
@@ -189,7 +214,7 @@ async def test_only_issuers_and_reviewers_see_scores(
 async def test_the_pages_speak_english(client: Client, desk: Desk) -> None:
     await client.submit("/language", {"language": "en", "next": "/"})
     assert "Release of scores" in (await client.get("/authority/scores")).text
-    assert "1 people, 1 passed, 1 to release." in (await client.get(desk.path)).text
+    assert "1 people, 1 passed; 1 provisional, 0 under review." in (await client.get(desk.path)).text
 
 
 async def test_the_preview_names_its_session_and_who_is_still_answering(
@@ -198,8 +223,9 @@ async def test_the_preview_names_its_session_and_who_is_still_answering(
     page = await client.get(desk.path)
     assert "低压电工作业 · 演示第一考试点 · 2026年11月21日" in page.text
     assert "正在答题" not in page.text
-    sitting = await session.get_one(Sitting, desk.sat.id, populate_existing=True)
-    sitting.status, sitting.submitted_at = SittingStatus.OPEN, None
-    session.add(sitting)
+    other = await make_sitting(session, vault, now=clock.now())
+    booking = await session.get_one(Booking, other.booking_id)
+    booking.exam_session_id, booking.seat_no = desk.booking.exam_session_id, desk.booking.seat_no + 1
+    session.add(booking)
     await session.commit()
     assert "还有 1 人正在答题" in (await client.get(desk.path)).text

@@ -13,12 +13,13 @@ from sqlmodel import func, select
 
 from exams.enterprise_exams import reschedule_exam
 from exams.models import Booking, ExamSession, Score, ScoreState, Sitting, SittingStatus
-from exams.scores import list_scores, release_scores, withhold_score
+from exams.queries_scores import list_scores
+from exams.scores import withhold_score
 from exams.sittings import release_device
 from tests.conftest import Client
 from tests.makers.exams import make_booking
 from tests.makers.people import PASSWORD, Known, make_person
-from tests.makers.sittings import make_checked_in, make_exam, right_choices
+from tests.makers.sittings import make_checked_in, make_exam, review_and_release, right_choices
 from training.models import TrainingRecord
 
 if TYPE_CHECKING:
@@ -323,7 +324,7 @@ async def test_a_certificate_score_is_provisional_then_withheld_with_a_reason_th
     score = await session.get_one(Score, line.score_id, populate_existing=True)
     score.state = ScoreState.PROVISIONAL
     session.add(score)
-    await release_scores(session, exam_session_id=booking.exam_session_id, actor_id=who.person.id, now=clock.now())
+    await review_and_release(session, exam_session_id=booking.exam_session_id, actor_id=who.person.id, now=clock.now())
     await session.commit()
     page = await client.get(f"{path}/result")
     assert "这是待审成绩" not in page.text

@@ -1,8 +1,9 @@
-"""`/authority/scores`: provisional scores by session, released in bulk after a look, or kept back with a reason."""
+"""`/authority/scores`: scores by session, reviewed and released in bulk after a look, or kept back with a reason."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -13,15 +14,9 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.models import ScoreState
-from exams.scores import (
-    ScoreLine,
-    get_session_facts,
-    lift_withholding,
-    list_scores,
-    list_sessions_to_release,
-    release_scores,
-    withhold_score,
-)
+from exams.queries_scores import get_session_facts, list_scores, list_sessions_to_release
+from exams.score_bands import score_bands
+from exams.scores import begin_review, lift_withholding, release_scores, withhold_score
 from training.accounts import Viewer
 from training.calendar import china_date
 from training.errors import AnpeiError, NotFound
@@ -30,7 +25,21 @@ from web.attempts import attempt
 from web.auth import acting_as
 
 _ROLES = (Role.ISSUER, Role.APPLICATION_REVIEWER)
-_BANDS = tuple(range(0, 100, 10))
+
+
+@dataclass
+class ReviewForm:
+    """Whose scores to take under review. One ticked box arrives as a text, several as a list."""
+
+    whom: str = "all"
+    score_ids: list[str] | str = field(default_factory=list)
+
+    def chosen(self) -> set[UUID] | None:
+        """The ticked scores; None stands for all of the session."""
+        if self.whom == "all":
+            return None
+        typed = [self.score_ids] if isinstance(self.score_ids, str) else self.score_ids
+        return {UUID(each) for each in typed if _is_id(each)}
 
 
 @dataclass
@@ -40,12 +49,12 @@ class ReasonForm:
     reason: str = ""
 
 
-def histogram(lines: list[ScoreLine]) -> list[tuple[str, int]]:
-    """How many scores lie in each tenth of the full score."""
-    counts = dict.fromkeys(_BANDS, 0)
-    for line in lines:
-        counts[min(int(line.points * 100 / line.total) // 10 * 10, _BANDS[-1])] += 1
-    return [(f"{low}–{low + 10 if low == _BANDS[-1] else low + 9}", count) for low, count in counts.items()]
+def _is_id(typed: str) -> bool:
+    try:
+        UUID(typed)
+    except ValueError:
+        return False
+    return True
 
 
 class ScoreController(Controller):
@@ -59,7 +68,7 @@ class ScoreController(Controller):
     ) -> Template:
         """Sessions that wait, the most urgent first."""
         acting_as(viewer, *_ROLES)
-        context = {"sessions": await list_sessions_to_release(session), "today": china_date(now)}
+        context = {"sessions": await list_sessions_to_release(session, today=china_date(now))}
         return Template("authority/scores/list.html", context=context)
 
     @get("/{exam_session_id:uuid}")
@@ -73,6 +82,25 @@ class ScoreController(Controller):
         acting_as(viewer, *_ROLES)
         return await _preview(session, exam_session_id)
 
+    @post("/{exam_session_id:uuid}/review")
+    async def review(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        data: URLEncodedBody[ReviewForm],
+    ) -> Template | Redirect:
+        """Begin the review of all provisional scores, or of the chosen ones."""
+        acting_as(viewer, *_ROLES)
+        async with attempt(session) as tried:
+            await begin_review(
+                session, exam_session_id=exam_session_id, actor_id=viewer.person_id, now=now, score_ids=data.chosen()
+            )
+        if tried.error:
+            return await _preview(session, exam_session_id, tried.error)
+        return Redirect(f"/authority/scores/{exam_session_id}")
+
     @post("/{exam_session_id:uuid}/release")
     async def release(
         self,
@@ -81,7 +109,7 @@ class ScoreController(Controller):
         now: NamedDependency[datetime],
         exam_session_id: FromPath[UUID],
     ) -> Redirect:
-        """Release every provisional score of the session."""
+        """Release every score of the session that is under review."""
         acting_as(viewer, *_ROLES)
         await release_scores(session, exam_session_id=exam_session_id, actor_id=viewer.person_id, now=now)
         return Redirect(f"/authority/scores/{exam_session_id}")
@@ -123,13 +151,16 @@ async def _preview(session: AsyncSession, exam_session_id: UUID, error: AnpeiErr
     lines = await list_scores(session, exam_session_id=exam_session_id)
     if not lines:
         raise NotFound
+    counted = [line for line in lines if line.state is not ScoreState.VOID]
+    in_state = Counter(line.state for line in lines)
     context = {
         "exam_session_id": exam_session_id,
         "lines": lines,
-        "bands": histogram(lines),
+        "bands": [(band.name, band.count) for band in score_bands((line.points, line.total) for line in counted)],
         "about": await get_session_facts(session, exam_session_id=exam_session_id),
-        "waiting": sum(line.state is ScoreState.PROVISIONAL for line in lines),
-        "passed": sum(line.passed for line in lines),
+        "provisional": in_state[ScoreState.PROVISIONAL],
+        "under_review": in_state[ScoreState.UNDER_REVIEW],
+        "passed": sum(line.passed for line in counted),
         "error": error,
     }
     return Template("authority/scores/preview.html", context=context, status_code=422 if error else 200)
