@@ -1,4 +1,4 @@
-"""Papers for rooms without computers: dealt to booked candidates before the start, and printed.
+"""Papers for rooms without computers: drawn by a person for booked candidates before the start, and printed.
 
 Only the authority draws, and only it gets the keys, after the end; a site gets its candidates' papers.
 """
@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy
 from sqlmodel import col, func, select
 
-from exams.dealing import deal_paper
+from exams.made_ahead import draw_ahead
 from exams.models import (
     Booking,
     BookingStatus,
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 _SEATED = (BookingStatus.BOOKED, BookingStatus.CHECKED_IN)
 _LISTED = 200
+# At most one a booking: who has one gets no other.
+_IS_PRINTED = (col(DrawnPaper.booking_id) == Booking.id) & col(DrawnPaper.drawn_by).is_not(None)
 
 
 class TooLateToDraw(Conflict):
@@ -117,25 +119,14 @@ async def draw_papers(
     bookings = await _list_bookings(session, exam_session_id)
     if not bookings:
         raise NobodyBooked
-    waiting = [booking for booking, paper in bookings if paper is None]
+    waiting = [(booking_id, last) for booking_id, last, is_printed in bookings if not is_printed]
     qualification = await session.get_one(Qualification, held.qualification_code)
     blueprint = await get_blueprint(session, qualification.blueprint_code)
-    for booking in waiting:
-        seed = new_seed()
-        dealt = await deal_paper(session, blueprint=blueprint, seed=seed, booking_id=booking.id, now=now)
-        session.add(
-            DrawnPaper(
-                booking_id=booking.id,
-                blueprint_id=blueprint.id,
-                seed=seed,
-                algorithm=dealt.paper.algorithm,
-                bank_digest=bytes.fromhex(dealt.bank_digest),
-                paper=dealt.paper.stored(),
-                detail=dealt.detail,
-                drawn_by=actor_id,
-                drawn_at=now,
-            )
-        )
+    for booking_id, last in waiting:
+        await draw_ahead(
+            session, blueprint, booking_id=booking_id, number=(last or 0) + 1, seed=new_seed(), now=now,
+            drawn_by=actor_id,
+        )  # fmt: skip
     if waiting:
         audit.record(session, action="session.papers_drawn", target=("exam_session", exam_session_id),
                      actor_id=actor_id, now=now, count=len(waiting))  # fmt: skip
@@ -205,7 +196,7 @@ async def count_drawn(session: AsyncSession, exam_session_ids: Sequence[UUID]) -
     """How many papers are drawn for each of these sessions that has any."""
     statement = (
         select(Booking.exam_session_id, func.count())
-        .join(DrawnPaper, col(DrawnPaper.booking_id) == Booking.id)
+        .join(DrawnPaper, _IS_PRINTED)
         .where(col(Booking.exam_session_id).in_(exam_session_ids), Booking.status != BookingStatus.CANCELLED)
         .group_by(col(Booking.exam_session_id))
     )
@@ -217,7 +208,7 @@ async def list_paper_lines(session: AsyncSession, *, exam_session_id: UUID) -> l
     statement: Any = (
         sqlalchemy.select(Booking, col(Person.name), col(DrawnPaper.id), col(Sitting.id), col(Sitting.status))
         .join(Person, col(Person.id) == Booking.person_id)
-        .outerjoin(DrawnPaper, col(DrawnPaper.booking_id) == Booking.id)
+        .outerjoin(DrawnPaper, _IS_PRINTED)
         .outerjoin(Sitting, (col(Sitting.booking_id) == Booking.id) & (col(Sitting.status) != SittingStatus.VOID))
         .where(col(Booking.exam_session_id) == exam_session_id, col(Booking.status) != BookingStatus.CANCELLED)
         .order_by(col(Booking.seat_no))
@@ -228,21 +219,23 @@ async def list_paper_lines(session: AsyncSession, *, exam_session_id: UUID) -> l
     ]
 
 
-async def _list_bookings(session: AsyncSession, exam_session_id: UUID) -> Sequence[tuple[Booking, DrawnPaper | None]]:
+async def _list_bookings(session: AsyncSession, exam_session_id: UUID) -> Sequence[tuple[UUID, int | None, bool]]:
+    """Those who have a seat, by seat, each with the last number of a paper and whether one is printed."""
     statement: Any = (
-        select(Booking, DrawnPaper)
+        select(Booking.id, func.max(DrawnPaper.number), func.count(col(DrawnPaper.drawn_by)) > 0)
         .outerjoin(DrawnPaper, col(DrawnPaper.booking_id) == Booking.id)
         .where(Booking.exam_session_id == exam_session_id, col(Booking.status).in_(_SEATED))
+        .group_by(col(Booking.id))
         .order_by(col(Booking.seat_no))
     )
-    rows: Sequence[tuple[Booking, DrawnPaper | None]] = (await session.exec(statement)).all()
+    rows: Sequence[tuple[UUID, int | None, bool]] = (await session.exec(statement)).all()
     return rows
 
 
 async def _list_drawn(session: AsyncSession, exam_session_id: UUID) -> Sequence[tuple[Booking, DrawnPaper]]:
     statement = (
         select(Booking, DrawnPaper)
-        .join(DrawnPaper, col(DrawnPaper.booking_id) == Booking.id)
+        .join(DrawnPaper, _IS_PRINTED)
         .where(Booking.exam_session_id == exam_session_id, Booking.status != BookingStatus.CANCELLED)
         .order_by(col(Booking.seat_no))
     )
@@ -267,7 +260,7 @@ async def _sessions(session: AsyncSession, wanted: list[Any]) -> list[PaperSessi
         .join(Organisation, col(Organisation.id) == ExamSession.site_id)
         .join(Qualification, col(Qualification.code) == ExamSession.qualification_code)
         .outerjoin(Booking, stands)
-        .outerjoin(DrawnPaper, col(DrawnPaper.booking_id) == Booking.id)
+        .outerjoin(DrawnPaper, _IS_PRINTED)
         .where(*wanted, col(ExamSession.part) == ExamPart.THEORY)
         .group_by(col(ExamSession.id), col(Qualification.name), col(Organisation.name), col(ExamRoom.name))
         .order_by(col(ExamSession.starts_at), col(ExamSession.id))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, bindparam, text
+from sqlalchemy import ColumnElement, bindparam, text, true
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from exams.accommodations import Accommodations
 from exams.answers import device_token, device_token_hash
-from exams.dealing import deal_paper
+from exams.dealing import DEAL_RULES, deal_paper, latest_paper
+from exams.made_ahead import is_in_force
 from exams.models import (
     Application,
     Booking,
@@ -29,7 +31,9 @@ from exams.models import (
 from exams.sitting_states import READY, UNDER_WAY, SittingAct
 from exams.sittings import Device, Entry, resume_sitting
 from exams.timing import deadline_for, latest_entry, seconds_left
-from question_bank.queries import get_blueprint
+from question_bank.difficulty import ratings_version
+from question_bank.models import Blueprint
+from question_bank.queries import get_blueprint, pool_version
 from training import audit
 from training.calendar import china_date
 from training.columns import JSON, new_id
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from sqlalchemy import Executable
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 _TRIES = 3
@@ -90,10 +95,12 @@ async def start_sitting(
             known: UUID = found.sitting_id
             return await resume_sitting(session, sitting_id=known, person_id=person_id, device=device, now=now)
         code = _check_booking(found, now=now)
-        entry = await _open(
-            session, code, person_id=person_id, device=device, seed=seed, now=now, booking_id=booking_id,
-            accommodations=found.accommodations,
-        )  # fmt: skip
+        own = {"person_id": person_id, "device": device, "accommodations": found.accommodations, "now": now}
+        if found.drawn_paper_id is not None:
+            paper = {"booking_id": booking_id, "drawn_paper_id": found.drawn_paper_id, "detail": _STEP}
+            entry = await _write(session, _OPEN_READY, paper=paper, minutes=found.minutes, **own)
+        else:
+            entry = await _open(session, code, seed=seed, booking_id=booking_id, **own)
         # None: another click was first, or the site changed the booking after it was read. Look again.
         if entry is not None:
             return entry
@@ -146,16 +153,29 @@ _SITTING = (
     .correlate(Booking)
     .scalar_subquery()
 )
+_blueprint, _drawn_by = aliased(Blueprint), aliased(Blueprint)
+_paper, _rules = latest_paper(Booking.id), RULES
+_IN_FORCE = is_in_force(
+    _paper,
+    blueprint_id=_blueprint.id,
+    pool=pool_version(Qualification.blueprint_code),
+    ratings=ratings_version(Qualification.blueprint_code),
+    rules=_rules,
+)
 _BOOKING = (
     sqlalchemy.select(
         col(Booking.status), col(Booking.checked_in_at), col(ExamSession.status).label("session_status"),
         col(ExamSession.starts_at), col(ExamSession.ends_at), col(Qualification.blueprint_code),
-        col(Application.accommodations),
-        _VERDICT.label("verdict"), _SITTING.label("sitting_id"), RULES.label("rules"),
+        col(Application.accommodations), _VERDICT.label("verdict"), _SITTING.label("sitting_id"),
+        _rules.label("rules"), sqlalchemy.case((_IN_FORCE, _paper.c.id)).label("drawn_paper_id"),
+        col(_drawn_by.minutes),
     )
     .join(Application, col(Application.id) == Booking.application_id)
     .join(ExamSession, col(ExamSession.id) == Booking.exam_session_id)
     .join(Qualification, col(Qualification.code) == ExamSession.qualification_code)
+    .outerjoin(_blueprint, (col(_blueprint.code) == Qualification.blueprint_code) & col(_blueprint.is_current))
+    .outerjoin(_paper, true())
+    .outerjoin(_drawn_by, _drawn_by.id == _paper.c.blueprint_id)
     .where(
         col(Booking.id) == bindparam("booking_id"),
         col(Booking.person_id) == bindparam("person_id"),
@@ -166,7 +186,9 @@ _BOOKING = (
 
 async def _find_booking(session: AsyncSession, booking_id: UUID, *, person_id: UUID, now: datetime) -> Any:  # noqa: ANN401 - a row
     """Everything that decides whether a booking may be sat, and its sitting if there is one. Raises `NotFound`."""
-    rows = await run(session, _BOOKING, booking_id=booking_id, person_id=person_id, codes=[_LATE], day=china_date(now))
+    rows = await run(
+        session, _BOOKING, booking_id=booking_id, person_id=person_id, codes=[_LATE, *DEAL_RULES], day=china_date(now)
+    )
     found = rows.one_or_none()
     if found is None:
         raise NotFound
@@ -211,31 +233,52 @@ async def _open(
     """Deal and write a sitting, with its first event; None if the occasion does not admit one any more."""
     blueprint = await get_blueprint(session, code)
     dealt = await deal_paper(session, blueprint=blueprint, seed=seed, booking_id=booking_id, now=now)
-    sitting_id, total = new_id(), len(dealt.paper.items)
+    paper = {
+        "blueprint_id": blueprint.id,
+        "seed": seed,
+        "algorithm": dealt.paper.algorithm,
+        "bank_digest": bytes.fromhex(dealt.bank_digest),
+        "paper": dealt.paper.stored(),
+        "item_count": len(dealt.paper.items),
+        "detail": {**dealt.detail, **_STEP},
+    }
+    statement = _OPEN_BOOKING if booking_id else _OPEN_EXAM
+    occasion = {"booking_id": booking_id} if booking_id else {"enterprise_exam_id": enterprise_exam_id}
+    return await _write(
+        session, statement, paper=paper | occasion, person_id=person_id, device=device, minutes=blueprint.minutes,
+        accommodations=accommodations, now=now,
+    )  # fmt: skip
+
+
+async def _write(
+    session: AsyncSession,
+    statement: Executable,
+    *,
+    paper: dict[str, Any],
+    person_id: UUID,
+    device: Device,
+    minutes: int,
+    accommodations: dict[str, Any],
+    now: datetime,
+) -> Entry | None:
+    sitting_id = new_id()
     token, extra_percent = device_token(device.key, sitting_id, 1), Accommodations.read(accommodations).extra_percent
-    deadline = deadline_for(now, minutes=blueprint.minutes, extra_percent=extra_percent)
+    deadline = deadline_for(now, minutes=minutes, extra_percent=extra_percent)
     opened = await run(
         session,
-        _OPEN_BOOKING if booking_id else _OPEN_EXAM,
+        statement,
         id=sitting_id,
-        booking_id=booking_id,
-        enterprise_exam_id=enterprise_exam_id,
         person_id=person_id,
-        blueprint_id=blueprint.id,
-        seed=seed,
-        algorithm=dealt.paper.algorithm,
-        bank_digest=bytes.fromhex(dealt.bank_digest),
-        paper=dealt.paper.stored(),
-        item_count=total,
         deadline=deadline,
         device_sign_in_id=device.sign_in_id,
         device_token_hash=device_token_hash(token),
         event_id=new_id(),
-        detail={**dealt.detail, "from": READY, "to": SittingStatus.OPEN.value},
         accommodations=accommodations,
         now=now,
+        **paper,
     )
-    if opened.one_or_none() is None:
+    total = opened.scalar_one_or_none()
+    if total is None:
         return None
     await audit.write(session, action="sitting.started", table="sitting", acts=[(sitting_id, person_id)], now=now)
     return Entry(
@@ -251,37 +294,59 @@ async def _open(
 
 
 # The occasion is locked and looked at again as the sitting is written, so that whoever cancels it or clicks twice
-# comes either before (no row) or after. Unique indexes prove that there is one sitting.
+# comes either before (no row) or after. Unique indexes prove that there is one sitting. A paper that lies ready
+# is copied where it lies.
+_STEP = {"from": READY, "to": SittingStatus.OPEN.value}
 _OPEN = """
 WITH held AS ({occasion} FOR UPDATE), opened AS (
     INSERT INTO sitting (
-        id, booking_id, enterprise_exam_id, person_id, blueprint_id, seed, algorithm, bank_digest, paper, item_count,
+        id, {column}, person_id, blueprint_id, seed, algorithm, bank_digest, paper, item_count,
         status, started_at, deadline, device_number, device_sign_in_id, device_token_hash, accommodations
     )
     SELECT
-        CAST(:id AS uuid), CAST(:booking_id AS uuid), CAST(:enterprise_exam_id AS uuid), CAST(:person_id AS uuid),
-        CAST(:blueprint_id AS uuid), CAST(:seed AS bigint), CAST(:algorithm AS text), CAST(:bank_digest AS bytea),
-        :paper, CAST(:item_count AS integer), 'OPEN', CAST(:now AS timestamptz), CAST(:deadline AS timestamptz), 1,
+        CAST(:id AS uuid), CAST(:{column} AS uuid), CAST(:person_id AS uuid), {paper},
+        'OPEN', CAST(:now AS timestamptz), CAST(:deadline AS timestamptz), 1,
         CAST(:device_sign_in_id AS uuid), CAST(:device_token_hash AS bytea), :accommodations
-    FROM held
+    FROM {source}
     ON CONFLICT DO NOTHING
-    RETURNING id
+    RETURNING id, item_count
+), noted AS (
+    INSERT INTO sitting_event (id, sitting_id, kind, actor_id, reason, detail, at)
+    SELECT CAST(:event_id AS uuid), id, '{kind}', CAST(:person_id AS uuid), '', {detail}, CAST(:now AS timestamptz)
+    FROM opened
 )
-INSERT INTO sitting_event (id, sitting_id, kind, actor_id, reason, detail, at)
-SELECT CAST(:event_id AS uuid), id, '{kind}', CAST(:person_id AS uuid), '', :detail, CAST(:now AS timestamptz)
-FROM opened RETURNING sitting_id
+SELECT item_count FROM opened
 """
-_JSON_VALUES = tuple(bindparam(name, type_=JSON) for name in ("paper", "detail", "accommodations"))
-_OPEN_BOOKING = text(
-    _OPEN.format(
-        kind=SittingAct.STARTED,
-        occasion="SELECT FROM booking WHERE id = CAST(:booking_id AS uuid) AND status = 'CHECKED_IN'",
-    )
-).bindparams(*_JSON_VALUES)
-_OPEN_EXAM = text(
-    _OPEN.format(
-        kind=SittingAct.STARTED,
-        occasion="SELECT FROM enterprise_exam_candidate WHERE exam_id = CAST(:enterprise_exam_id AS uuid) "
-        "AND person_id = CAST(:person_id AS uuid)",
-    )
-).bindparams(*_JSON_VALUES)
+_DEALT = {
+    "paper": "CAST(:blueprint_id AS uuid), CAST(:seed AS bigint), CAST(:algorithm AS text), "
+    "CAST(:bank_digest AS bytea), :paper, CAST(:item_count AS integer)",
+    "source": "held",
+    "detail": ":detail",
+}
+_READY = {
+    "paper": "ready.blueprint_id, ready.seed, ready.algorithm, ready.bank_digest, ready.paper, "
+    "jsonb_array_length(ready.paper)",
+    "source": "held, drawn_paper AS ready WHERE ready.id = CAST(:drawn_paper_id AS uuid)",
+    "detail": "(SELECT detail - 'made_of' || jsonb_build_object('drawn_paper', id) FROM drawn_paper "
+    "WHERE id = CAST(:drawn_paper_id AS uuid)) || :detail",
+}
+_OF_BOOKING = {
+    "column": "booking_id",
+    "occasion": "SELECT FROM booking WHERE id = CAST(:booking_id AS uuid) AND status = 'CHECKED_IN'",
+}
+_OF_EXAM = {
+    "column": "enterprise_exam_id",
+    "occasion": "SELECT FROM enterprise_exam_candidate WHERE exam_id = CAST(:enterprise_exam_id AS uuid) "
+    "AND person_id = CAST(:person_id AS uuid)",
+}
+
+
+def _open_statement(occasion: dict[str, str], paper: dict[str, str]) -> Executable:
+    written = text(_OPEN.format(kind=SittingAct.STARTED, **occasion, **paper))
+    json = ("paper", "detail", "accommodations") if paper is _DEALT else ("detail", "accommodations")
+    return written.bindparams(*(bindparam(name, type_=JSON) for name in json))
+
+
+_OPEN_BOOKING = _open_statement(_OF_BOOKING, _DEALT)
+_OPEN_READY = _open_statement(_OF_BOOKING, _READY)
+_OPEN_EXAM = _open_statement(_OF_EXAM, _DEALT)
