@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from exams.answers import Acknowledged, WrongDevice, device_token_hash, refusal, save_answers
 from training.errors import AnpeiError
+from web import pushing
 from web.answer_writer import Busy, GroupWriter
 from web.api.answers import BadBody, read_acts, refused_reply, saved_reply
 from web.app import create_app
@@ -162,14 +163,18 @@ def wrap(app: ASGIApp, writer: AnswerWriter, services: Services) -> HotPath:
 def make_asgi(services: Services) -> ASGIApp:
     """What a web process runs: the application and a writer that lives as long as its lifespan."""
     writer = GroupWriter(libpq_url(services.settings.database_url), services.clock)
+    streams = pushing.Streams(services)
 
     async def start_writer(_: object) -> None:
         writer.start()
+        streams.start()
 
     async def stop_writer(_: object) -> None:
+        await streams.stop()
         await writer.stop()
         if services.matcher is not None:
             await services.matcher.aclose()
 
     app = create_app(services, on_startup=[start_writer], on_shutdown=[stop_writer])
-    return CertificatePages(wrap(app, writer, services), services)
+    pages = CertificatePages(wrap(app, writer, services), services)
+    return pushing.wrap(pages, streams, services)
