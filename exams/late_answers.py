@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, func, select
 
 from exams.chain import next_link, verify_chain
-from exams.models import LateAnswer, LateReason, SittingStatus
+from exams.models import AnswerEvent, LateAnswer, LateReason, SittingStatus
 from training.columns import new_id
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MOST_KEPT = 1000
 def prove_order(
     sitting_id: UUID,
     stored: Sequence[Linked],
-    acts: Sequence[AnswerAct],
+    acts: Sequence[Linked],
     *,
     started_at: datetime,
     deadline: datetime,
@@ -91,3 +91,32 @@ async def keep_late(
     )
     kept = set((await session.exec(standing)).all())
     return tuple(act.seq for act in wanted if (act.seq, act.position, act.choice) in kept)
+
+
+_STILL_LATE = ~(
+    select(AnswerEvent.seq)
+    .where(
+        AnswerEvent.sitting_id == LateAnswer.sitting_id,
+        AnswerEvent.seq == LateAnswer.seq,
+        AnswerEvent.position == LateAnswer.position,
+        AnswerEvent.choice == LateAnswer.choice,
+    )
+    .correlate(LateAnswer)
+    .exists()
+)
+
+
+async def list_late(session: AsyncSession, sitting_ids: Sequence[UUID]) -> Sequence[LateAnswer]:
+    """What was kept and not counted, by sitting and number; not what was counted after all when it came again."""
+    statement = (
+        select(LateAnswer)
+        .where(col(LateAnswer.sitting_id).in_(sitting_ids), _STILL_LATE)
+        .order_by(col(LateAnswer.sitting_id), col(LateAnswer.seq), col(LateAnswer.received_at))
+    )
+    return (await session.exec(statement)).all()
+
+
+async def count_late(session: AsyncSession, sitting_id: UUID) -> int:
+    """How many answers of a sitting were kept and not counted."""
+    statement = select(func.count()).select_from(LateAnswer).where(LateAnswer.sitting_id == sitting_id, _STILL_LATE)
+    return (await session.exec(statement)).one()

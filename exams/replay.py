@@ -1,9 +1,9 @@
-"""Proving a sitting: its paper dealt again, its answers marked again, each held against what is stored."""
+"""Proving a sitting: paper dealt again, answers marked again, chain and receipt checked against what is stored."""
 
 from __future__ import annotations
 
 import hashlib
-import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from exams.answers import list_events
+from exams.chain import Chain, verify_chain
+from exams.late_answers import LATE_GRACE, list_late, prove_order
 from exams.marking import Mark, last_choices, mark_paper
 from exams.models import Score, ScoreRevision, Sitting, SittingEvent, SittingStatus
 from exams.papers import paper_items
+from exams.receipts import Receipt, paper_bytes, paper_digest
 from exams.redealing import deal_again
-from exams.sittings import HANDED_IN, TIMED_OUT
+from exams.sitting_states import SittingAct
 from question_bank.queries import get_blueprint_version, list_revisions
+from training.calendar import china_date
 from training.errors import NotFound
+from training.rules import get_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +32,12 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
     from exams.models import AnswerEvent
+    from exams.receipts import CheckSignature
 
 # An answer and the hand-in read the clock each for itself before one waits for the other.
 _CLOCKS_APART = timedelta(seconds=60)
+_ENDS = (SittingAct.HANDED_IN, SittingAct.TIMED_OUT, SittingAct.CLOSED_BY_SITE)
+_UNDER_WAY = {SittingStatus.OPEN, SittingStatus.PAUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +65,35 @@ class Replay:
         return all(check.holds for check in self.checks)
 
 
-async def replay_sitting(session: AsyncSession, *, sitting_id: UUID) -> Replay:
-    """Deal and mark a sitting again. Writes nothing. Raises `NotFound`."""
+async def replay_sitting(
+    session: AsyncSession, *, sitting_id: UUID, check_signature: CheckSignature | None = None
+) -> Replay:
+    """Deal and mark a sitting again. Writes nothing. Raises `NotFound`.
+
+    Without `check_signature` no receipt key is here, and a receipt's signature does not hold.
+    """
     sitting = await session.get(Sitting, sitting_id)
     if sitting is None:
         raise NotFound
     events = await list_events(session, sitting_id)
     mark = await _mark_again(session, sitting, events)
+    ends = await _list_ends(session, sitting_id)
+    chain = verify_chain(sitting_id, events)
     checks = (
         await _check_paper(session, sitting),
-        _check_answers(sitting, events),
-        await _check_count(session, sitting, mark),
+        await _check_answers(session, sitting, events),
+        _check_chain(chain),
+        _check_count(sitting, mark, ends),
+        _check_receipt(sitting, mark, chain, ends, check_signature),
         await _check_score(session, sitting, mark),
+        await _tell_late(session, sitting_id),
     )
     return Replay(sitting.id, sitting.algorithm, sitting.seed, sitting.status, checks)
+
+
+async def _list_ends(session: AsyncSession, sitting_id: UUID) -> Sequence[SittingEvent]:
+    statement = select(SittingEvent).where(SittingEvent.sitting_id == sitting_id, col(SittingEvent.kind).in_(_ENDS))
+    return (await session.exec(statement)).all()
 
 
 async def _mark_again(session: AsyncSession, sitting: Sitting, events: Sequence[AnswerEvent]) -> Mark:
@@ -84,11 +107,6 @@ async def _mark_again(session: AsyncSession, sitting: Sitting, events: Sequence[
         cut_score=Decimal(blueprint.pass_score),
         mc_rule=blueprint.mc_rule,
     )
-
-
-def paper_bytes(paper: Sequence[dict[str, Any]]) -> bytes:
-    """A stored paper in its one form, whatever order a database keeps keys in."""
-    return json.dumps(paper, sort_keys=True, separators=(",", ":")).encode()
 
 
 async def _check_paper(session: AsyncSession, sitting: Sitting) -> Check:
@@ -105,30 +123,52 @@ async def _check_paper(session: AsyncSession, sitting: Sitting) -> Check:
     return Check("paper", False, f"differs from what the seed deals at {_some(apart) or 'its length'}")
 
 
-def _check_answers(sitting: Sitting, events: Sequence[AnswerEvent]) -> Check:
-    ends_at = min(sitting.deadline, sitting.submitted_at + _CLOCKS_APART if sitting.submitted_at else sitting.deadline)
-    late = [event.seq for event in events if event.saved_at >= ends_at]
-    early = [event.seq for event in events if event.saved_at < sitting.started_at]
-    nowhere = [event.seq for event in events if event.position > sitting.item_count]
+async def _check_answers(session: AsyncSession, sitting: Sitting, events: Sequence[AnswerEvent]) -> Check:
+    grace = timedelta(seconds=await get_number(session, LATE_GRACE, on=china_date(sitting.deadline)))
+    ended_at = sitting.submitted_at
+    handed_in_at = ended_at if ended_at is not None and ended_at < sitting.deadline else None
+    ends_at = min(sitting.deadline, handed_in_at + _CLOCKS_APART) if handed_in_at else sitting.deadline
+    after = [event for event in events if event.saved_at >= ends_at]
+    in_grace = [] if handed_in_at else [event for event in after if event.saved_at < ends_at + grace]
+    proven = _count_proven(sitting, events, in_grace)
     faults = [
         f"{words} ({_some(seqs)})"
         for words, seqs in (
-            ("saved after the end", late),
-            ("saved before the start", early),
-            ("at a position that is not there", nowhere),
+            ("saved after the end", [event.seq for event in after if event not in in_grace]),
+            ("saved in the grace without proof", [event.seq for event in in_grace[proven:]]),
+            ("saved before the start", [event.seq for event in events if event.saved_at < sitting.started_at]),
+            ("at a position that is not there", [event.seq for event in events if event.position > sitting.item_count]),
         )
         if seqs
     ]
-    return Check("answers", not faults, "; ".join(faults) or f"{len(events)} events, all within the sitting")
+    late = f", {proven} of them in the grace, proven by their chain" if proven else ""
+    return Check("answers", not faults, "; ".join(faults) or f"{len(events)} events, all within the sitting{late}")
 
 
-async def _check_count(session: AsyncSession, sitting: Sitting, mark: Mark) -> Check:
-    statement = select(SittingEvent).where(
-        SittingEvent.sitting_id == sitting.id, col(SittingEvent.kind).in_((HANDED_IN, TIMED_OUT))
-    )
-    ends = (await session.exec(statement)).all()
-    if sitting.status is SittingStatus.OPEN:
-        return Check("hand-in", not ends, "still open" if not ends else "is open, yet an end is recorded")
+def _count_proven(sitting: Sitting, events: Sequence[AnswerEvent], in_grace: Sequence[AnswerEvent]) -> int:
+    if not in_grace:
+        return 0
+    before = [event for event in events if event.seq < in_grace[0].seq]
+    return prove_order(
+        sitting.id, before, in_grace, started_at=sitting.started_at, deadline=sitting.deadline,
+        now=max(event.saved_at for event in in_grace),
+    )  # fmt: skip
+
+
+def _check_chain(chain: Chain) -> Check:
+    faults = []
+    if chain.broken_at is not None:
+        faults.append(f"broken at event {chain.broken_at}: its link is not that of the stored acts")
+    if chain.missing_count:
+        faults.append(f"{chain.missing_count} numbers are missing ({_some(chain.missing)})")
+    unlinked = f", {chain.unlinked} came without a link" if chain.unlinked else ""
+    return Check("chain", not faults, "; ".join(faults) or f"{chain.count} events in one chain{unlinked}")
+
+
+def _check_count(sitting: Sitting, mark: Mark, ends: Sequence[SittingEvent]) -> Check:
+    if sitting.status in _UNDER_WAY:
+        state = sitting.status.value.lower()
+        return Check("hand-in", not ends, f"still {state}" if not ends else f"is {state}, yet an end is recorded")
     if sitting.status is SittingStatus.VOID and not ends:
         return Check("hand-in", True, "void, never handed in")
     if len(ends) != 1:
@@ -139,12 +179,40 @@ async def _check_count(session: AsyncSession, sitting: Sitting, mark: Mark) -> C
     return Check("hand-in", True, f"{mark.answered} answers then and now")
 
 
+def _check_receipt(
+    sitting: Sitting, mark: Mark, chain: Chain, ends: Sequence[SittingEvent], check_signature: CheckSignature | None
+) -> Check:
+    head, signature, key_id = sitting.chain_head, sitting.receipt_signature, sitting.receipt_key_id
+    if head is None or signature is None or key_id is None:
+        is_due = len(ends) > 0
+        return Check("receipt", not is_due, "was not countersigned" if is_due else "none, as it should be")
+    if head != chain.head:
+        return Check("receipt", False, "was countersigned over other answers than are stored")
+    receipt = Receipt(
+        sitting_id=sitting.id, paper=paper_digest(sitting.paper), head=head, events=chain.count,
+        answered=mark.answered, status=ends[0].kind if ends else sitting.status.value,
+        started_at=sitting.started_at, ended_at=sitting.submitted_at or sitting.deadline,
+    )  # fmt: skip
+    holds = check_signature(key_id, receipt.signed_bytes(), signature) if check_signature else None
+    if holds is None:
+        return Check("receipt", False, f"cannot be checked: the receipt key {key_id} is not here")
+    if not holds:
+        return Check("receipt", False, f"the signature by key {key_id} is not over what is stored")
+    return Check("receipt", True, f"signed by key {key_id}, chain head {head.hex()}")
+
+
+async def _tell_late(session: AsyncSession, sitting_id: UUID) -> Check:
+    reasons = Counter(late.reason.value for late in await list_late(session, [sitting_id]))
+    told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    return Check("late answers", True, f"kept and not counted: {told}" if told else "none")
+
+
 async def _check_score(session: AsyncSession, sitting: Sitting, mark: Mark) -> Check:
     score = (await session.exec(select(Score).where(Score.sitting_id == sitting.id))).one_or_none()
     if score is None:
-        is_due = sitting.status in {SittingStatus.HANDED_IN, SittingStatus.TIMED_OUT}
+        is_due = sitting.status not in {*_UNDER_WAY, SittingStatus.VOID}
         return Check("score", not is_due, "is missing" if is_due else "none, as it should be")
-    if sitting.status is SittingStatus.OPEN:
+    if sitting.status in _UNDER_WAY:
         return Check("score", False, "stands although the sitting is open")
     statement = select(ScoreRevision).where(ScoreRevision.score_id == score.id).order_by(col(ScoreRevision.at))
     changes = (await session.exec(statement)).all()

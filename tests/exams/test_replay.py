@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from exams.handing_in import close_overdue
+from exams.answers import list_events
+from exams.chain import verify_chain
+from exams.handing_in import close_overdue, hand_in
 from exams.models import Score, Sitting
 from exams.papers import draw_paper
 from exams.replay import Replay, replay_sitting
@@ -19,6 +21,7 @@ from question_bank.difficulty import Difficulty, record_difficulties, set_enemie
 from question_bank.models import ItemRevision, RevisionStatus
 from question_bank.queries import get_blueprint_version, list_revisions, load_pool
 from tests.makers.items import make_bank
+from tests.makers.receipts import KEY_ID, KEYS, next_acts, send
 from tests.makers.sittings import Sat, answer, make_enterprise_sitting, make_sitting, right_choices
 from training.errors import NotFound
 from web.commands.replay import show
@@ -36,14 +39,16 @@ async def sat(session: AsyncSession, vault: Vault, now: datetime) -> Sat:
     """Of the shipped bank; 85 right answers, then the time was up."""
     await make_bank(session, vault, now=now)
     sat = await make_sitting(session, vault, now=now, seed=4711)
-    await answer(session, sat, (await right_choices(session, sat.id))[:85], now=now + timedelta(minutes=5))
-    await close_overdue(session, now=now + timedelta(hours=3))
+    at = now + timedelta(minutes=5)
+    acts = await next_acts(session, sat.id, (await right_choices(session, sat.id))[:85], at=at)
+    await send(session, sat, acts, now=at)
+    await close_overdue(session, now=now + timedelta(hours=3), countersign=KEYS.countersign)
     return sat
 
 
 async def replay(session: AsyncSession, sat: Sat) -> Replay:
     session.expire_all()
-    return await replay_sitting(session, sitting_id=sat.id)
+    return await replay_sitting(session, sitting_id=sat.id, check_signature=KEYS.check_receipt)
 
 
 async def faults(session: AsyncSession, sat: Sat) -> list[str]:
@@ -63,11 +68,15 @@ async def test_an_untouched_sitting_is_proved(
     session: AsyncSession, sat: Sat, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = await replay(session, sat)
-    assert [check.name for check in found.checks] == ["paper", "answers", "hand-in", "score"]
+    assert [check.name for check in found.checks] == [
+        "paper", "answers", "chain", "hand-in", "receipt", "score", "late answers",
+    ]  # fmt: skip
     assert found.algorithm == "equate-1"
     assert show(found) == 0
     said = capsys.readouterr().out
-    assert "Verdict: what is stored is what was dealt and earned." in said
+    assert "Verdict: what is stored is what was dealt, answered, countersigned and earned." in said
+    assert "85 events in one chain" in said
+    assert f"signed by key {KEY_ID}" in said
     assert "85 of 100, passed" in said
     assert "DIFFERS" not in said
 
@@ -136,7 +145,7 @@ async def test_a_tampered_paper_shows(session: AsyncSession, sat: Sat, capsys: p
     paper[98], paper[99] = paper[99], paper[98]
     statement = "UPDATE sitting SET paper = CAST(:paper AS jsonb) WHERE id = :id"
     await tamper(session, "sitting", statement, paper=json.dumps(paper), id=sat.id)
-    assert await faults(session, sat) == ["paper"]
+    assert await faults(session, sat) == ["paper", "receipt"]
     assert show(await replay(session, sat)) == 1
     said = capsys.readouterr().out
     assert "DIFFERS paper: differs from what the seed deals at 99, 100" in said
@@ -157,7 +166,7 @@ async def test_an_answer_slipped_in_shows(session: AsyncSession, sat: Sat, now: 
         "INSERT INTO answer_event (sitting_id, seq, position, choice, saved_at) VALUES (:id, 86, 86, :choice, :at)"
     )
     await tamper(session, "answer_event", statement, id=sat.id, choice=right[85], at=now + timedelta(minutes=6))
-    assert await faults(session, sat) == ["hand-in", "score"]
+    assert await faults(session, sat) == ["hand-in", "receipt", "score"]
 
 
 async def test_an_answer_after_the_end_shows_even_if_it_earns_nothing(
@@ -165,13 +174,86 @@ async def test_an_answer_after_the_end_shows_even_if_it_earns_nothing(
 ) -> None:
     statement = "INSERT INTO answer_event (sitting_id, seq, position, choice, saved_at) VALUES (:id, 99, 86, '', :at)"
     await tamper(session, "answer_event", statement, id=sat.id, at=now + timedelta(days=1))
-    assert await faults(session, sat) == ["answers"]
+    assert await faults(session, sat) == ["answers", "chain", "receipt"]
 
 
 async def test_an_answer_that_was_changed_shows(session: AsyncSession, sat: Sat) -> None:
     statement = "UPDATE answer_event SET choice = 'Z' WHERE sitting_id = :id AND seq = 3"
     await tamper(session, "answer_event", statement, id=sat.id)
-    assert await faults(session, sat) == ["score"]
+    assert await faults(session, sat) == ["chain", "receipt", "score"]
+
+
+async def test_an_answer_taken_away_shows(session: AsyncSession, sat: Sat) -> None:
+    await tamper(session, "answer_event", "DELETE FROM answer_event WHERE sitting_id = :id AND seq = 85", id=sat.id)
+    assert await faults(session, sat) == ["hand-in", "receipt", "score"]
+
+
+async def test_answers_in_another_order_show_even_if_they_earn_the_same(session: AsyncSession, sat: Sat) -> None:
+    statement = "UPDATE answer_event SET answered_at = answered_at + interval '1 s' WHERE sitting_id = :id AND seq = 9"
+    await tamper(session, "answer_event", statement, id=sat.id)
+    assert await faults(session, sat) == ["chain", "receipt"]
+
+
+async def test_a_chain_made_anew_does_not_pass_for_the_countersigned_one(session: AsyncSession, sat: Sat) -> None:
+    await tamper(session, "answer_event", "UPDATE answer_event SET link = NULL WHERE sitting_id = :id", id=sat.id)
+    assert await faults(session, sat) == []
+    await tamper(session, "answer_event", "UPDATE answer_event SET choice = 'Z' WHERE seq = 1", id=sat.id)
+    head = verify_chain(sat.id, await list_events(session, sat.id)).head
+    await tamper(session, "sitting", "UPDATE sitting SET chain_head = :head WHERE id = :id", head=head, id=sat.id)
+    found = {check.name: check for check in (await replay(session, sat)).checks}
+    assert not found["receipt"].holds
+    assert "is not over what is stored" in found["receipt"].says
+
+
+async def test_a_key_that_is_not_here_is_said_and_not_passed(session: AsyncSession, sat: Sat) -> None:
+    await tamper(session, "sitting", "UPDATE sitting SET receipt_key_id = 'lost' WHERE id = :id", id=sat.id)
+    found = {check.name: check for check in (await replay(session, sat)).checks}
+    assert not found["receipt"].holds
+    assert found["receipt"].says == "cannot be checked: the receipt key lost is not here"
+    without_keys = await replay_sitting(session, sitting_id=sat.id)
+    assert not without_keys.stands
+
+
+async def test_an_older_receipt_key_still_counts(session: AsyncSession, vault: Vault, now: datetime) -> None:
+    sat = await make_sitting(session, vault, now=now)
+
+    def by_the_older_key(data: bytes) -> tuple[str, bytes]:
+        return "older", KEYS.receipt["older"].sign(data)
+
+    end = sat.entry.deadline
+    await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=end, countersign=by_the_older_key)
+    assert await faults(session, sat) == []
+
+
+async def test_an_end_that_was_not_countersigned_shows(session: AsyncSession, vault: Vault, now: datetime) -> None:
+    sat = await make_sitting(session, vault, now=now)
+    await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=sat.entry.deadline)
+    assert await faults(session, sat) == ["receipt"]
+
+
+async def test_answers_of_the_grace_are_proved(session: AsyncSession, vault: Vault, now: datetime) -> None:
+    sat = await make_sitting(session, vault, now=now)
+    end = sat.entry.deadline
+    acts = await next_acts(session, sat.id, ["A", "B", "C"], at=end - timedelta(seconds=9))
+    await send(session, sat, acts[:1], now=end - timedelta(seconds=1))
+    assert (await send(session, sat, acts[1:], now=end + timedelta(seconds=30))).saved == (2, 3)
+    await hand_in(
+        session, sitting_id=sat.id, person_id=sat.who.person.id, now=end + timedelta(seconds=31),
+        countersign=KEYS.countersign,
+    )  # fmt: skip
+    found = {check.name: check for check in (await replay(session, sat)).checks}
+    assert found["answers"].says == "3 events, all within the sitting, 2 of them in the grace, proven by their chain"
+    assert await faults(session, sat) == []
+    await tamper(session, "answer_event", "UPDATE answer_event SET link = NULL WHERE seq = 3", id=sat.id)
+    assert await faults(session, sat) == ["answers"]
+
+
+async def test_late_answers_are_told_and_change_nothing(session: AsyncSession, sat: Sat, now: datetime) -> None:
+    late = await next_acts(session, sat.id, ["A", "B"], at=now + timedelta(hours=1), first=86)
+    assert (await send(session, sat, late, now=now + timedelta(hours=4))).kept_late == (86, 87)
+    found = {check.name: check for check in (await replay(session, sat)).checks}
+    assert found["late answers"].says == "kept and not counted: 2 AFTER_GRACE"
+    assert await faults(session, sat) == []
 
 
 @pytest.mark.parametrize("change", ["points = 99", "passed = false", "cut_score = 60", "areas = '{}'"])
