@@ -19,6 +19,7 @@ from sqlmodel import and_, col, or_, select
 
 from exams.dealing import DEAL_RULES, deal_paper, latest_paper
 from exams.equating import Shortfall
+from exams.exposure import rest_tired_of
 from exams.models import (
     Booking,
     BookingStatus,
@@ -130,6 +131,8 @@ async def _deal_room(
         day=china_date(now), most=limit,
     )  # fmt: skip
     waiting = rows.all()
+    # What comes on the papers of one room rests for those of the next.
+    await rest_tired_of(session, blueprint, now=now)
     for booking_id, last in waiting:
         await draw_ahead(session, blueprint, booking_id=booking_id, number=(last or 0) + 1, seed=new_seed(), now=now)
     return len(waiting)

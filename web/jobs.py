@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from exams.board import begin_due_sessions, mark_no_shows
 from exams.exposure import rest_tired_items
 from exams.handing_in import close_overdue
 from exams.identity.retention import forget_faces
+from exams.made_ahead import make_papers_ahead
 from training.models import RateCount, SignIn
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ DONE = Counter("anpei_job_done_total", "Things that background tasks have done",
 FAILED = Counter("anpei_job_failed_total", "Runs of background tasks that failed", ["task"])
 
 _BATCH = 500
+_PAPERS = 25  # of a room at a time, which nobody can book in the meantime
+_SEED_BITS = 63
 _RATE_COUNTS_KEPT = timedelta(days=1)
 _CAPTCHAS_KEPT = timedelta(days=1)
 _SIGN_INS_KEPT = timedelta(days=180)  # domain.md §5.3: log.keep_months
@@ -41,11 +45,12 @@ _SIGN_INS_KEPT = timedelta(days=180)  # domain.md §5.3: log.keep_months
 
 @dataclass(frozen=True)
 class Job:
-    """One task. It is run again at once while it gives `_BATCH`: there is more to do."""
+    """One task. It is run again at once while it gives `batch`: there is more to do."""
 
     name: str
     every: timedelta
     task: Task
+    batch: int = _BATCH
 
 
 async def _close_overdue(services: Services, session: AsyncSession, now: datetime) -> int:
@@ -58,6 +63,10 @@ async def _begin_sessions(_: Services, session: AsyncSession, now: datetime) -> 
 
 async def _mark_no_shows(_: Services, session: AsyncSession, now: datetime) -> int:
     return await mark_no_shows(session, now=now, limit=_BATCH)
+
+
+async def _make_papers_ahead(_: Services, session: AsyncSession, now: datetime) -> int:
+    return await make_papers_ahead(session, new_seed=lambda: secrets.randbits(_SEED_BITS), now=now, limit=_PAPERS)
 
 
 async def _rest_tired_items(_: Services, session: AsyncSession, now: datetime) -> int:
@@ -89,6 +98,7 @@ JOBS = (
     Job("close_overdue_sittings", timedelta(seconds=1), _close_overdue),
     Job("begin_sessions", timedelta(seconds=10), _begin_sessions),
     Job("mark_no_shows", timedelta(seconds=30), _mark_no_shows),
+    Job("make_papers_ahead", timedelta(seconds=30), _make_papers_ahead, batch=_PAPERS),
     Job("rest_tired_items", timedelta(minutes=10), _rest_tired_items),
     Job("forget_faces", timedelta(hours=1), _forget_faces),
     Job("forget_rate_counts", timedelta(minutes=10), _forget_rate_counts),
@@ -104,7 +114,7 @@ async def run_once(services: Services, job: Job) -> int:
         async with services.sessions() as session, session.begin():
             count = await job.task(services, session, services.clock.now())
         total += count
-        if count < _BATCH:
+        if count < job.batch:
             break
     if total:
         DONE.labels(job.name).inc(total)

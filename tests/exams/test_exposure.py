@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlmodel import select, update
 
 from exams.exposure import rest_tired_items
-from exams.models import RestingItem, Sitting, SittingStatus
-from tests.makers.exams import make_session
+from exams.made_ahead import make_papers_ahead
+from exams.models import DrawnPaper, RestingItem, Sitting, SittingStatus
+from tests.makers.exams import make_booking, make_session
 from tests.makers.items import make_bank
+from tests.makers.people import make_person
 from tests.makers.seated import make_seated
 
 if TYPE_CHECKING:
@@ -45,3 +49,22 @@ async def test_what_came_too_often_rests_until_it_has_come_less(
 async def test_nobody_rests_where_nobody_sat(session: AsyncSession, vault: Vault, now: datetime) -> None:
     await make_bank(session, vault, now=now)
     assert await rest_tired_items(session, now=now) == 0
+
+
+async def test_papers_that_lie_ready_count_too(session: AsyncSession, vault: Vault, now: datetime) -> None:
+    await make_bank(session, vault, now=now)
+    held = await make_session(session, vault, now=now, seats=20)
+    for _ in range(12):
+        await make_booking(session, vault, now=now, exam_session=held, who=await make_person(session, vault, now=now))
+    seeds = itertools.count(1)
+    made = await make_papers_ahead(session, new_seed=lambda: next(seeds), now=now + timedelta(hours=60), limit=100)
+    assert made == 12
+    assert await rest_tired_items(session, now=now) > 0
+    tired = await resting(session)
+    late = await make_booking(
+        session, vault, now=now, exam_session=held, who=await make_person(session, vault, now=now)
+    )
+    assert await make_papers_ahead(session, new_seed=lambda: 99, now=now + timedelta(hours=60), limit=100) == 1
+    statement = select(DrawnPaper.paper).where(DrawnPaper.booking_id == late.id)
+    [paper] = (await session.exec(statement)).all()
+    assert not {str(revision_id) for revision_id in tired} & {row["revision"] for row in paper}

@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from certificates.models import Captcha
 from exams.models import Sitting, SittingStatus
+from tests.makers.exams import fill_bank, make_booking, make_session
 from tests.makers.sittings import GRACE, make_sitting
 from training.models import RateCount
 from web.jobs import JOBS, Job, run_once, work
@@ -85,3 +86,17 @@ async def test_a_failing_task_is_tried_again(services: Services, monkeypatch: py
     stop.set()
     await asyncio.wait_for(working, 2)
     assert isinstance(job, Job)
+
+
+async def test_papers_are_made_for_a_room_in_parts(
+    services: Services, session: AsyncSession, vault: Vault, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill_bank(session, vault, now=clock.now())
+    held = await make_session(session, vault, now=clock.now(), in_hours=23)
+    for _ in range(3):
+        await make_booking(session, vault, now=clock.now(), exam_session=held)
+    await session.commit()
+    monkeypatch.setattr("web.jobs._PAPERS", 2)
+    job = replace(BY_NAME["make_papers_ahead"], batch=2)
+    assert await run_once(services, job) == 3
+    assert await run_once(services, job) == 0
