@@ -159,6 +159,21 @@ async def note_fact(
         await session.flush()
 
 
+async def note_second_device(
+    session: AsyncSession,
+    *,
+    person_id: UUID,
+    now: datetime,
+    booking_id: UUID | None = None,
+    exam_id: UUID | None = None,
+    sitting_id: UUID | None = None,
+) -> None:
+    """Write down that another device asked to go on with one's sitting and was turned away."""
+    found = sitting_id or await find_open_sitting(session, person_id=person_id, booking_id=booking_id, exam_id=exam_id)
+    if found is not None:
+        await note_fact(session, sitting_id=found, kind=IntegrityKind.SECOND_DEVICE, now=now)
+
+
 async def find_open_sitting(
     session: AsyncSession, *, person_id: UUID, booking_id: UUID | None = None, exam_id: UUID | None = None
 ) -> UUID | None:

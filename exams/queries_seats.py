@@ -54,6 +54,7 @@ class SessionCard:
     room_name: str
     plan_title: str
     cancel_reason: str
+    needs_seb: bool
 
     @property
     def free(self) -> int:
@@ -92,6 +93,7 @@ class Ticket:
     site_address: str
     room_name: str
     cancel_reason: str
+    needs_seb: bool
 
     def can_change(self, now: datetime) -> bool:
         """Whether it may be moved to another session."""
@@ -196,6 +198,7 @@ async def get_ticket(session: AsyncSession, *, booking_id: UUID, person_id: UUID
         site_address=site.address,
         room_name=room.name,
         cancel_reason=exam_session.cancel_reason,
+        needs_seb=exam_session.needs_seb,
         **times,
     )
 
@@ -250,6 +253,7 @@ async def _cards(session: AsyncSession, wanted: list[Any]) -> list[SessionCard]:
             room_name=room.name,
             plan_title=plan_title or "",
             cancel_reason=held.cancel_reason,
+            needs_seb=held.needs_seb,
         )
         for held, room, site, name, plan_title, count in (await session.exec(statement)).all()
     ]

@@ -59,6 +59,7 @@ class NewSession:
     seats: int
     starts_at: datetime
     plan_id: UUID | None = None
+    needs_seb: bool = False
 
 
 async def add_room(
@@ -121,6 +122,7 @@ async def open_session(
         starts_at=new.starts_at,
         ends_at=ends_at,
         seats=new.seats,
+        needs_seb=new.needs_seb and new.part is ExamPart.THEORY,
         created_by=actor_id,
         created_at=now,
     )
@@ -201,6 +203,7 @@ async def _find_same(session: AsyncSession, new: NewSession) -> ExamSession | No
         ExamSession.part == new.part,
         ExamSession.mode == new.mode,
         ExamSession.seats == new.seats,
+        ExamSession.needs_seb == (new.needs_seb and new.part is ExamPart.THEORY),
         ExamSession.status != SessionStatus.CANCELLED,
     )
     return (await session.exec(statement)).first()

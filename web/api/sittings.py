@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, Request, Response, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency, Provide
@@ -17,8 +18,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.answers import device_token_hash, refusal, save_answers
 from exams.handing_in import hand_in
+from exams.integrity import note_second_device
 from exams.sheets import get_answer_sheet, get_result, get_sitting_state, list_occasions
-from exams.sittings import Device
+from exams.sittings import Device, OnAnotherDevice
 from exams.starting import start_enterprise_sitting, start_sitting
 from training.accounts import Viewer
 from training.errors import N_, BadInput, Conflict, NotAllowed
@@ -37,6 +39,8 @@ from web.api.bodies import (
     state_out,
 )
 from web.auth import provide_caller
+from web.errors import show_domain_error
+from web.safe_exam_browser import check_browser
 from web.services import Services
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -53,6 +57,14 @@ class NeitherNorBoth(BadInput):
     """A start names one occasion."""
 
     message = N_("请在 booking_id 与 enterprise_exam_id 中指定一个，且只能指定一个。")
+
+
+class Refused(msgspec.Struct):
+    """Why a call was refused."""
+
+    error: str
+    message: str
+    field: str = ""
 
 
 async def not_from_another_site(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
@@ -98,7 +110,7 @@ class ApiSittingController(Controller):
         services: NamedDependency[Services],
         now: NamedDependency[datetime],
         data: JSONBody[StartIn],
-    ) -> StartedOut:
+    ) -> Response[StartedOut] | Response[Refused]:
         """Deal the paper and start the clock.
 
         Asked again by the same sign-in (or with the X-Sitting-Token it was given) it returns the same
@@ -109,15 +121,24 @@ class ApiSittingController(Controller):
             raise NeitherNorBoth(field="booking_id")
         device, seed = _device(viewer, services, _token(request)), secrets.randbits(_SEED_BITS)
         person_id = viewer.person_id
-        if data.booking_id is not None:
-            entry = await start_sitting(
-                session, booking_id=data.booking_id, person_id=person_id, device=device, seed=seed, now=now
-            )
-        elif data.enterprise_exam_id is not None:
-            entry = await start_enterprise_sitting(
-                session, exam_id=data.enterprise_exam_id, person_id=person_id, device=device, seed=seed, now=now
-            )
-        return started_out(entry)
+        await check_browser(
+            request, session, services, person_id=person_id, booking_id=data.booking_id,
+            exam_id=data.enterprise_exam_id,
+        )  # fmt: skip
+        try:
+            if data.booking_id is not None:
+                entry = await start_sitting(
+                    session, booking_id=data.booking_id, person_id=person_id, device=device, seed=seed, now=now
+                )
+            elif data.enterprise_exam_id is not None:
+                entry = await start_enterprise_sitting(
+                    session, exam_id=data.enterprise_exam_id, person_id=person_id, device=device, seed=seed, now=now
+                )
+        except OnAnotherDevice as error:
+            # Answered here, not by the error handler, so that the fact is committed with the refusal.
+            await note_second_device(session, person_id=person_id, now=now, booking_id=data.booking_id)
+            return show_domain_error(request, error)
+        return Response(started_out(entry))
 
     @get("/sittings/{sitting_id:uuid}/paper", summary="The paper with what is saved")
     async def show_paper(
@@ -133,6 +154,7 @@ class ApiSittingController(Controller):
 
         Only to the device that holds the sitting (409 elsewhere); a certificate exam's not after the end.
         """
+        await check_browser(request, session, services, person_id=viewer.person_id, sitting_id=sitting_id)
         sheet = await get_answer_sheet(
             session, sitting_id=sitting_id, person_id=viewer.person_id, now=now,
             device=_device(viewer, services, _token(request)),

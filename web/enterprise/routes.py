@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from web import browser_keys
 from web.enterprise import assignments, board, dossiers, exams, imports, proofs, staff
 
 if TYPE_CHECKING:
@@ -16,5 +17,6 @@ HANDLERS: list[ControllerRouterHandler] = [
     *assignments.HANDLERS,
     *dossiers.HANDLERS,
     *exams.HANDLERS,
+    browser_keys.EnterpriseBrowserKeyController,
     *proofs.HANDLERS,
 ]

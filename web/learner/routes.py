@@ -16,6 +16,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *classes.HANDLERS,
     *sitting.HANDLERS,
     *safe_exam_browser.HANDLERS,
+    *safe_exam_browser.HANDLERS,
     *appeals.HANDLERS,
     *certificates.HANDLERS,
     *notices.HANDLERS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from web import browser_keys
 from web.site import board, check_in, papers, practical, sessions
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 HANDLERS: list[ControllerRouterHandler] = [
     *board.HANDLERS,
+    browser_keys.SiteBrowserKeyController,
     *check_in.HANDLERS,
     *papers.HANDLERS,
     *practical.HANDLERS,

@@ -50,6 +50,7 @@ class SessionForm:
     seats: str = ""
     day: str = ""
     time: str = "09:00"
+    needs_seb: str = ""
 
 
 @dataclass
@@ -189,6 +190,7 @@ def _read(form: SessionForm) -> NewSession:
         seats=_number(form.seats),
         starts_at=starts_at,
         plan_id=read_key(form.plan_id),
+        needs_seb=bool(form.needs_seb),
     )
 
 
