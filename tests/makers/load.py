@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length: "
@@ -89,3 +92,21 @@ class Spans:
 def percentile(values: Sequence[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+@contextmanager
+def own_process() -> Iterator[ProcessPoolExecutor]:
+    """A process for the load driver, so that it does not wait for what measures it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(int).result()
+        yield pool
+
+
+def figure(
+    name: str, value: float, unit: str, reference: float | None = None, ratio: float | None = None
+) -> dict[str, object]:
+    """One line of a benchmark; without a ratio of its own it is value to reference."""
+    if ratio is None and reference:
+        ratio = value / reference
+    rounded = [None if number is None else float(f"{number:.4g}") for number in (value, reference, ratio)]
+    return {"name": name, "value": rounded[0], "unit": unit, "reference": rounded[1], "ratio": rounded[2]}

@@ -12,21 +12,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import psutil
 from sqlmodel import select
 
+from exams.answers import device_token, device_token_hash
+from exams.made_ahead import draw_ahead
 from exams.sittings import Device
 from exams.starting import start_sitting
-from seed.candidates import CandidateAccount, make_candidates
+from question_bank.queries import get_blueprint
+from seed.candidates import QUALIFICATION, CandidateAccount, make_candidates
 from seed.item_files import ITEMS, load_items
 from seed.people import item_author_and_reviewer
+from tests.makers.answering import cpu_seconds
+from tests.makers.crowds import copied_booking, copy_candidate, spread
 from training.accounts import open_sign_in
 from training.models import Account
 from training.people import PHONE
@@ -37,11 +43,13 @@ from web.keys import load_keys, make_missing_keys
 from web.schema import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from web.keys import Keys
 
 ROOT = Path(__file__).parents[2]
+# How many papers and sittings are made by the domain itself before they are copied.
+_REAL = 20
 
 
 @dataclass(frozen=True)
@@ -70,44 +78,53 @@ class Stage:
     folder: Path
     cluster: postgres.Cluster
     port: int
+    host: str = "127.0.0.1"
     web: subprocess.Popen[bytes] | None = None
-    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    worker: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def keys(self) -> Keys:
         return load_keys(self.folder / "keys")
 
-    def start_web(self) -> None:
-        """Start the web process and wait until it answers."""
-        environ = {
+    @property
+    def environ(self) -> dict[str, str]:
+        return {
             **os.environ,
             "ANPEI_DATABASE_URL": self.cluster.dsn,
             "ANPEI_DATA": str(self.folder),
             "ANPEI_KEYS_DIR": str(self.folder / "keys"),
             "ANPEI_FACE_ENGINES": "sface",
         }
-        command = [
-            sys.executable, "-m", "uvicorn", "web.serving:application", "--factory", "--port", str(self.port),
-            "--log-level", "warning", "--no-access-log", "--backlog", "4096", "--timeout-keep-alive", "75",
-        ]  # fmt: skip
-        with (self.folder / "web.log").open("ab") as out:
-            self.web = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out)
+
+    def start_web(self) -> None:
+        """Start the web process as an installation does, and wait until it answers."""
+        self.web = self._start("serve", "--host", self.host, "--port", str(self.port))
         self.wait_until_ready()
+
+    def start_worker(self) -> None:
+        """Start the background jobs."""
+        self.worker = self._start("work")
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{arguments[0]}.log").open("ab") as out:
+            return subprocess.Popen(
+                [sys.executable, "-m", "web", *arguments], cwd=ROOT, env=self.environ, stdout=out, stderr=out
+            )
 
     def wait_until_ready(self, seconds: float = 30) -> None:
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end and self.web and self.web.poll() is None:
             try:
                 if httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
                     return
             except httpx.HTTPError:
                 pass
             time.sleep(0.05)
-        raise TimeoutError((self.folder / "web.log").read_text()[-3000:])
+        raise TimeoutError((self.folder / "serve.log").read_text()[-3000:])
 
     def kill_web(self) -> None:
         """`kill -9`."""
@@ -115,33 +132,49 @@ class Stage:
         self.web.kill()
         self.web.wait()
 
-    def kill_database(self) -> None:
-        """`kill -9` of the postmaster and of every backend, then a start on the same folder and port."""
+    def database_processes(self) -> list[psutil.Process]:
+        """The server and its backends that live now."""
         postmaster = psutil.Process(self.cluster.pid)
-        for process in [postmaster, *postmaster.children(recursive=True)]:
+        return [postmaster, *postmaster.children(recursive=True)]
+
+    def kill_database(self) -> None:
+        """`kill -9` of the postmaster and of every backend."""
+        processes = self.database_processes()
+        for process in processes:
             process.send_signal(signal.SIGKILL)
-        psutil.wait_procs([postmaster], timeout=10)
+        psutil.wait_procs(processes[:1], timeout=10)
         end = time.monotonic() + 10
         while self.cluster.is_running() and time.monotonic() < end:
             time.sleep(0.02)
 
+    @contextmanager
+    def frozen_database(self) -> Iterator[None]:
+        """SIGSTOP to every process of the server, SIGCONT at the end."""
+        processes = self.database_processes()
+        for process in processes:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGCONT)
+
     def restart_database(self) -> None:
         port = self.cluster.port
-        self.cluster = postgres.start(self.folder / "pg", log=self.folder / "pg.log", port=port)
+        self.cluster = postgres.start(self.cluster.data_dir, log=self.folder / "pg.log", port=port)
+
+    def watched(self) -> dict[str, int]:
+        """The processes whose CPU time is measured."""
+        processes = {"web": self.web, "worker": self.worker}
+        return {name: one.pid for name, one in processes.items() if one} | {"database": self.cluster.pid}
 
     def database_cpu(self) -> float:
         """CPU seconds of the server and its backends that live now."""
-        postmaster = psutil.Process(self.cluster.pid)
-        total = 0.0
-        for process in [postmaster, *postmaster.children(recursive=True)]:
-            times = process.cpu_times()
-            total += times.user + times.system
-        return total
+        return cpu_seconds(self.cluster.pid)
 
     def web_cpu(self) -> float:
         assert self.web
-        times = psutil.Process(self.web.pid).cpu_times()
-        return times.user + times.system
+        return cpu_seconds(self.web.pid)
 
     def make_candidates(self, count: int) -> list[CandidateAccount]:
         """Checked-in candidates with the shipped bank."""
@@ -158,33 +191,51 @@ class Stage:
         return asyncio.run(make())
 
     def make_waiting(self, count: int) -> list[WaitingCandidate]:
-        """Signed-in candidates who have not begun."""
-        candidates = self.make_candidates(count)
+        """Signed-in candidates who have not begun; all but the first are copies of that one."""
+        first = self.make_candidates(1)[0]
 
         async def sign_in() -> list[WaitingCandidate]:
             engine, now, keys = make_engine(self.cluster.url), SystemClock().now(), self.keys
-            made = []
             async with make_sessions(engine)() as session, session.begin():
-                for candidate in candidates:
-                    index = keys.vault.blind(candidate.login, context=PHONE)
-                    account = (await session.exec(select(Account).where(Account.phone_index == index))).one()
-                    token, row = await open_sign_in(session, account_id=account.id, client="", address="", now=now)
-                    made.append(WaitingCandidate(candidate.booking_id, account.person_id, row.id, token))
-                    session.expunge_all()  # each flush looks at every object that the session knows
+                index = keys.vault.blind(first.login, context=PHONE)
+                account = (await session.exec(select(Account).where(Account.phone_index == index))).one()
+                token, row = await open_sign_in(session, account_id=account.id, client="", address="", now=now)
+                made = [WaitingCandidate(first.booking_id, account.person_id, row.id, token)]
             await engine.dispose()
-            return made
+            salt = secrets.token_hex(4)
+            async with self.connection() as connection:
+                await copy_candidate(connection, first.booking_id, count=count, salt=salt)
+            return made + [WaitingCandidate(*copied_booking(salt, number)) for number in range(2, count + 1)]
 
         return asyncio.run(sign_in())
 
+    def make_ahead(self, waiting: list[WaitingCandidate]) -> None:
+        """Deal papers ahead as the job does, for the first few; the others get copies of theirs."""
+
+        async def deal() -> None:
+            engine, now = make_engine(self.cluster.url), SystemClock().now()
+            async with make_sessions(engine)() as session, session.begin():
+                blueprint = await get_blueprint(session, QUALIFICATION)
+                for place, one in enumerate(waiting[:_REAL]):
+                    await draw_ahead(session, blueprint, booking_id=one.booking_id, number=1, seed=place + 1, now=now)
+            await engine.dispose()
+            async with self.connection() as connection:
+                rows = await connection.fetch("SELECT id FROM drawn_paper")
+                changes = [{"id": str(uuid4()), "booking_id": str(one.booking_id)} for one in waiting[_REAL:]]
+                await spread(connection, "drawn_paper", [row[0] for row in rows], changes)
+
+        asyncio.run(deal())
+
     def make_sittings(self, count: int) -> list[OpenSitting]:
-        """Open sittings, without going through HTTP."""
+        """Open sittings, without going through HTTP: a few started by the domain, the others copies of them."""
         waiting = self.make_waiting(count)
+        key = self.keys.session
 
         async def start() -> list[OpenSitting]:
-            engine, now, key = make_engine(self.cluster.url), SystemClock().now(), self.keys.session
+            engine, now = make_engine(self.cluster.url), SystemClock().now()
             made = []
             async with make_sessions(engine)() as session, session.begin():
-                for one in waiting:
+                for one in waiting[:_REAL]:
                     entry = await start_sitting(
                         session, booking_id=one.booking_id, person_id=one.person_id,
                         device=Device(one.sign_in_id, key), seed=secrets.randbits(63), now=now,
@@ -192,34 +243,68 @@ class Stage:
                     made.append(OpenSitting(entry.sitting_id, entry.device_token, one.sign_in_token))
                     session.expunge_all()
             await engine.dispose()
+            changes = []
+            for one in waiting[_REAL:]:
+                sitting_id = uuid4()
+                token = device_token(key, sitting_id, 1)
+                made.append(OpenSitting(sitting_id, token, one.sign_in_token))
+                changes.append(
+                    {
+                        "id": str(sitting_id), "booking_id": str(one.booking_id), "person_id": str(one.person_id),
+                        "device_sign_in_id": str(one.sign_in_id),
+                        "device_token_hash": "\\x" + device_token_hash(token).hex(),
+                    }
+                )  # fmt: skip
+            async with self.connection() as connection:
+                await spread(connection, "sitting", [one.sitting_id for one in made[:_REAL]], changes)
+                await connection.execute("VACUUM ANALYZE")
             return made
 
         return asyncio.run(start())
 
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A plain connection."""
+        opened = await asyncpg.connect(self.cluster.dsn)
+        try:
+            yield opened
+        finally:
+            await opened.close()
 
-def free_port() -> int:
+
+def free_port(host: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process is None or process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """A migrated database with real durability, and keys; everything ends and goes with the block."""
+def stage(*, database: Path | None = None, host: str = "127.0.0.1") -> Iterator[Stage]:
+    """A migrated database with real durability, and keys; everything ends and goes with the block.
+
+    `database` is another folder for the database; `host` is where the web process listens.
+    """
     folder = Path(tempfile.mkdtemp(prefix="anpei-stage-"))
     folder.chmod(0o711)
     make_missing_keys(folder / "keys")
-    cluster = postgres.start(folder / "pg", log=folder / "pg.log")
-    made = Stage(folder, cluster, free_port())
+    cluster = postgres.start(database or folder / "pg", log=folder / "pg.log")
+    made = Stage(folder, cluster, free_port(host), host)
     try:
         asyncio.run(migrate(cluster.url, now=SystemClock().now()))
         yield made
     finally:
-        if made.web and made.web.poll() is None:
-            made.web.terminate()
-            try:
-                made.web.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                made.web.kill()
+        _end(made.web)
+        _end(made.worker)
         made.cluster.stop(mode="immediate")
         shutil.rmtree(folder, ignore_errors=True)
