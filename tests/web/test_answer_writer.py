@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,8 @@ import httpx
 import pytest
 from sqlmodel import select
 
-from exams.answers import AnswerAct, device_token, device_token_hash
+from exams.answers import AnswerAct, device_token, device_token_hash, list_events
+from exams.chain import first_link, verify_chain
 from exams.handing_in import close_overdue, hand_in
 from exams.models import AnswerEvent, Score, Sitting, SittingStatus
 from exams.sheets import get_result
@@ -24,6 +26,7 @@ from exams.starting import start_sitting
 from seed.candidates import make_candidates
 from tests.makers.databases import copied_database
 from tests.makers.exams import fill_bank
+from tests.makers.receipts import link_acts
 from tests.makers.sittings import GRACE, right_choices
 from training.accounts import open_sign_in
 from training.models import Account
@@ -299,3 +302,97 @@ async def test_an_absent_database_is_a_reason_to_try_again(room: Room) -> None:
     with pytest.raises(Busy):
         await writer.save(sitting_id, token_hash=device_token_hash(token), acts=[AnswerAct(1, 1, "T")])
     await writer.stop()
+
+
+def linked(acts: list[AnswerAct]) -> dict[str, Any]:
+    """The acts as the page sends them."""
+    return {
+        "answers": [
+            {
+                "seq": act.seq,
+                "position": act.position,
+                "choice": act.choice,
+                "at": act.answered_at.isoformat(timespec="milliseconds") if act.answered_at else "",
+                "link": base64.urlsafe_b64encode(act.link or b"").rstrip(b"=").decode(),
+            }
+            for act in acts
+        ]
+    }
+
+
+async def test_links_are_stored_and_a_wrong_one_loses_no_answer(room: Room, client: httpx.AsyncClient) -> None:
+    sitting_id, token, _ = room.sittings[0]
+    at = room.clock.now() - timedelta(seconds=1)
+    acts = link_acts(first_link(sitting_id), [AnswerAct(seq, seq, "T", at) for seq in (1, 2)])
+    sent = linked(acts)
+    sent["answers"] += [
+        {"seq": 3, "position": 3, "choice": "F", "link": "nonsense"},
+        {"seq": 4, "position": 4, "choice": "F", "link": "*" * 43},
+        {"seq": 5, "position": 5, "choice": "F", "link": base64.urlsafe_b64encode(b"x" * 32).rstrip(b"=").decode()},
+    ]
+    saved = await client.put(f"/api/v1/sittings/{sitting_id}/answers", json=sent, headers={TOKEN: token})
+    assert (saved.status_code, saved.json()["saved"]) == (200, [1, 2, 3, 4, 5])
+    async with room.services.sessions() as session:
+        events = await list_events(session, sitting_id)
+    assert [event.link for event in events] == [acts[0].link, acts[1].link, None, None, b"x" * 32]
+    found = verify_chain(sitting_id, events)
+    assert (found.broken_at, found.unlinked) == (5, 2)
+
+
+async def test_late_answers_count_by_proof_or_are_kept_and_told(room: Room, client: httpx.AsyncClient) -> None:
+    plain = client_of(create_app(room.services))
+    (one, one_token, _), (two, two_token, _) = room.sittings[:2]
+    end = room.clock.advance(minutes=120)
+    for step, (seqs, is_linked, status, saved, kept) in enumerate(
+        [
+            ((1, 2), True, 200, [1, 2], []),
+            ((1, 2, 4), True, 410, [1, 2], [4]),
+            ((3,), False, 410, [], [3]),
+            ((1, 2, 3), True, 410, [1, 2], [3]),
+        ]
+    ):
+        if step == 3:
+            room.clock.advance(minutes=3)
+        replies = []
+        for caller, sitting_id, token in ((client, one, one_token), (plain, two, two_token)):
+            made = [AnswerAct(seq, seq, "T", end - timedelta(seconds=9)) for seq in seqs]
+            acts = link_acts(first_link(sitting_id), made) if is_linked else made
+            replies.append(
+                await caller.put(f"/api/v1/sittings/{sitting_id}/answers", json=linked(acts), headers={TOKEN: token})
+            )
+        hot, cold = replies
+        assert (hot.status_code, hot.json()) == (cold.status_code, cold.json())
+        reply = hot.json()
+        assert (hot.status_code, reply["saved"], reply.get("kept_late", [])) == (status, saved, kept)
+        assert reply["status"] == "TIMED_OUT"
+    assert await room.stored(one) == {1: (1, "T"), 2: (2, "T")}
+    await plain.aclose()
+
+
+async def test_a_pause_is_told_and_keeps_answers_in_the_browser(room: Room, client: httpx.AsyncClient) -> None:
+    plain = client_of(create_app(room.services))
+    sitting_id, token, _ = room.sittings[0]
+    async with room.services.sessions() as session, session.begin():
+        sitting = await session.get_one(Sitting, sitting_id)
+        sitting.status, sitting.paused_at = SittingStatus.PAUSED, room.clock.now()
+        session.add(sitting)
+    path = f"/api/v1/sittings/{sitting_id}/answers"
+    hot, cold = [await one.put(path, json=body((1, 1, "T")), headers={TOKEN: token}) for one in (client, plain)]
+    assert (hot.status_code, hot.json()) == (cold.status_code, cold.json())
+    assert (hot.status_code, hot.json()["code"], hot.json()["kept_late"]) == (423, "PAUSED", [])
+    assert await room.stored(sitting_id) == {}
+    await plain.aclose()
+
+
+async def test_a_database_that_is_away_keeps_late_answers_waiting(
+    room: Room, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting_id, token, _ = room.sittings[0]
+    room.clock.advance(minutes=121)
+
+    async def lose(*_: object, **__: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("web.hot.save_answers", lose)
+    refused = await client.put(f"/api/v1/sittings/{sitting_id}/answers", json=body((1, 1, "T")), headers={TOKEN: token})
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "BUSY", "2")
