@@ -70,7 +70,7 @@ class Readiness:
 
 
 def is_in_force(paper: Any, *, blueprint_id: Any, pool: Any, ratings: Any, rules: Any) -> ColumnElement[bool]:  # noqa: ANN401 - SQL expressions
-    """Whether `latest_paper` of the `Booking` in hand may be sat as it is; null where there is none.
+    """Whether `latest_paper` of the `Booking` in hand, if there is one, may be sat as it is.
 
     A paper that was opened once, in a sitting that was set aside, is not dealt to the same person again.
     """
@@ -88,7 +88,7 @@ def is_in_force(paper: Any, *, blueprint_id: Any, pool: Any, ratings: Any, rules
         made_of["ratings"] == ratings,
         rules.op("@>")(made_of["rules"]),
     )
-    return and_(or_(paper.c.drawn_by.is_not(None), would_be_the_same), ~opened)
+    return and_(paper.c.id.is_not(None), or_(paper.c.drawn_by.is_not(None), would_be_the_same), ~opened)
 
 
 async def make_papers_ahead(session: AsyncSession, *, new_seed: Callable[[], int], now: datetime, limit: int) -> int:
