@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from exams.models import Booking, EnterpriseExam, ExamSession, Qualification
+from exams.accommodations import Accommodations
+from exams.models import (
+    Application,
+    Booking,
+    EnterpriseExam,
+    EnterpriseExamCandidate,
+    ExamSession,
+    Qualification,
+)
 from exams.sheets import Occasion, list_occasions
+from exams.timing import deadline_for
 from question_bank.models import McRule
 from question_bank.queries import get_blueprint
 from training.calendar import china_date
 from training.errors import NotFound
 from training.people import get_masked_document, get_person
-from training.rules import get_number
+from training.rules import get_rules
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,10 +32,12 @@ if TYPE_CHECKING:
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
+_LEAVE, _GRACE, _FULL_SCREEN = "exam.leave_min", "exam.late_grace_seconds", "exam.full_screen"
+
 
 @dataclass(frozen=True, slots=True)
 class StartFacts:
-    """The rules of one sitting and the data that the candidate confirms."""
+    """The rules of one sitting and the data that the candidate confirms. `minutes` has the granted extra time."""
 
     occasion: Occasion
     is_certificate_exam: bool
@@ -35,6 +47,9 @@ class StartFacts:
     pass_score: int
     mc_rule: McRule
     leave_minutes: int
+    grace_minutes: int
+    asks_full_screen: bool
+    granted: Accommodations
     name: str
     document_masked: str
 
@@ -58,20 +73,40 @@ async def get_start_facts(
         raise NotFound
     blueprint = await get_blueprint(session, await _blueprint_code(session, booking_id, exam_id))
     is_certificate_exam = booking_id is not None
+    rules = await get_rules(session, (_LEAVE, _GRACE, _FULL_SCREEN), on=china_date(now))
     person = await get_person(session, person_id)
     _, masked = await get_masked_document(session, person_id)
+    granted = await _granted(session, booking_id, exam_id, person_id)
+    whole = deadline_for(now, minutes=blueprint.minutes, extra_percent=granted.extra_percent) - now
     return StartFacts(
         occasion=found[0],
         is_certificate_exam=is_certificate_exam,
-        minutes=blueprint.minutes,
+        minutes=-(-whole // timedelta(minutes=1)),
         items=blueprint.total_items,
         full_score=blueprint.full_score,
         pass_score=blueprint.pass_score,
         mc_rule=blueprint.mc_rule,
-        leave_minutes=await get_number(session, "exam.leave_min", on=china_date(now)) if is_certificate_exam else 0,
+        leave_minutes=int(rules[_LEAVE]) if is_certificate_exam else 0,
+        grace_minutes=-(-int(rules[_GRACE]) // 60),
+        asks_full_screen=is_certificate_exam and bool(int(rules[_FULL_SCREEN])),
+        granted=granted,
         name=person.name,
         document_masked=masked,
     )
+
+
+async def _granted(
+    session: AsyncSession, booking_id: UUID | None, exam_id: UUID | None, person_id: UUID
+) -> Accommodations:
+    if exam_id is not None:
+        invited = await session.get_one(EnterpriseExamCandidate, (exam_id, person_id))
+        return Accommodations.read(invited.accommodations)
+    statement = (
+        select(Application.accommodations)
+        .join(Booking, col(Booking.application_id) == Application.id)
+        .where(Booking.id == booking_id)
+    )
+    return Accommodations.read((await session.exec(statement)).one())
 
 
 async def _blueprint_code(session: AsyncSession, booking_id: UUID | None, exam_id: UUID | None) -> str:

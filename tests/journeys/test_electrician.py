@@ -169,23 +169,23 @@ def sit(server: Server, page: Page) -> UUID:
     assert len(choices) == ITEMS_OF_A_PAPER
     saved = page.locator("#save-state")
     answer_by_hand(page, choices, range(1, 13))
-    expect(saved).to_have_text("已保存 12/100")
+    expect(saved).to_have_text("全部已保存 · 已答 12/100")
     page.context.set_offline(True)
     answer_by_hand(page, choices, range(13, 17))
     answer_by_keys(page, choices, range(17, 31))
-    expect(saved).to_contain_text("题等待上传")
+    expect(saved).to_contain_text("条等待上传")
     page.context.set_offline(False)
-    expect(saved).to_have_text("已保存 30/100", timeout=20_000)
+    expect(saved).to_have_text("全部已保存 · 已答 30/100", timeout=20_000)
     answer_by_keys(page, choices, range(31, 71))
     page.context.set_offline(True)
     answer_by_keys(page, choices, range(71, 86))
-    expect(saved).to_contain_text("题等待上传")
+    expect(saved).to_contain_text("条等待上传")
     page.context.set_offline(False)
     # What this browser has kept and not yet handed over outlives the page.
     page.reload()
     expect(page.locator("#item-86")).to_be_visible()
     answer_by_keys(page, choices, range(86, ITEMS_OF_A_PAPER + 1))
-    expect(saved).to_have_text("已保存 100/100", timeout=20_000)
+    expect(saved).to_have_text("全部已保存 · 已答 100/100", timeout=20_000)
     return sitting_id
 
 
@@ -408,9 +408,9 @@ def test_whoever_does_not_consent_is_seated_by_the_officer_and_sits_like_anybody
     phone.get_by_role("link", name="进入考试").click()
     expect(phone.get_by_role("main")).to_contain_text("120 分钟")
     phone.get_by_role("button", name="信息无误，开始考试").click()
-    expect(phone.locator("#save-state")).to_have_text("已保存 0/100")
+    expect(phone.locator("#save-state")).to_have_text("全部已保存 · 已答 0/100")
     phone.locator("#item-1 label.option").first.click()
-    expect(phone.locator("#save-state")).to_have_text("已保存 1/100")
+    expect(phone.locator("#save-state")).to_have_text("全部已保存 · 已答 1/100")
     page.context.close()
 
 

@@ -79,7 +79,7 @@ def _sit_by_keys(server: Server, page: Page) -> None:
         for letter in choice:
             page.keyboard.press(KEYS.get(letter, letter.lower()))
         page.keyboard.press("ArrowRight")
-    expect(page.locator("#save-state")).to_have_text(f"已保存 {ITEMS}/{ITEMS}")
+    expect(page.locator("#save-state")).to_have_text(f"全部已保存 · 已答 {ITEMS}/{ITEMS}")
     page.get_by_role("link", name="交卷").tap()
     page.get_by_role("button", name="确认交卷").tap()
     page.wait_for_url("**/result")

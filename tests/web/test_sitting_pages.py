@@ -11,16 +11,19 @@ import httpx
 import pytest
 from sqlmodel import func, select
 
+from exams.accommodations import Accommodations
+from exams.chain import first_link, next_link
 from exams.enterprise_exams import reschedule_exam
-from exams.models import Booking, ExamSession, Score, ScoreState, Sitting, SittingStatus
+from exams.models import Application, Booking, ExamSession, Score, ScoreState, Sitting, SittingStatus
 from exams.queries_scores import list_scores
 from exams.scores import withhold_score
-from exams.sittings import release_device
+from exams.sittings import pause_sitting, release_device, resume_paused
 from tests.conftest import Client
 from tests.makers.exams import make_booking
 from tests.makers.people import PASSWORD, Known, make_person
 from tests.makers.sittings import make_checked_in, make_exam, review_and_release, right_choices
 from training.models import TrainingRecord
+from web.learner.sitting import outbox_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from exams.models import EnterpriseExam
     from tests.clock import FixedClock
     from training.vault import Vault
+    from web.keys import Keys
 
 
 class Desk:
@@ -154,7 +158,7 @@ async def test_an_answer_without_a_script_is_saved_and_shown(client: Client, ses
     assert goes_to(reply) == f"{path}#item-{several + 1}"
     page = await client.get(path)
     assert page.text.count("checked") == len(choices[several - 1])
-    assert "已保存 1/50" in page.text
+    assert "已答 1/50" in page.text
 
 
 @pytest.mark.parametrize("form", [{"position": 0, "choice": "A"}, {"position": 51, "choice": "A"},
@@ -163,7 +167,7 @@ async def test_a_malformed_answer_is_refused(client: Client, desk: Desk, form: d
     path = await begin(client, desk.start)
     reply = await client.submit(f"{path}/answers", form)
     assert reply.status_code in {400, 409, 422}
-    assert "已保存 0/50" in (await client.get(path)).text
+    assert "已答 0/50" in (await client.get(path)).text
 
 
 async def test_another_browser_is_told_and_takes_over_only_when_asked(
@@ -180,7 +184,7 @@ async def test_another_browser_is_told_and_takes_over_only_when_asked(
     assert goes_to(await other.submit(f"{path}/answers", {"position": 2, "choice": "A"})) == path
     assert "正在另一台设备上进行" in (await other.get(path)).text
     assert goes_to(await other.submit(f"{path}/resume")) == path
-    assert "已保存 1/50" in (await other.get(path)).text
+    assert "已答 1/50" in (await other.get(path)).text
     assert "正在另一台设备上进行" in (await client.get(path)).text
 
 
@@ -264,11 +268,25 @@ async def test_nobody_leaves_a_certificate_exam_early(
     assert goes_to(await client.submit(f"{path}/hand-in")) == f"{path}/result"
 
 
-async def test_after_the_deadline_asking_for_the_result_is_enough(
-    client: Client, session: AsyncSession, desk: Desk, clock: FixedClock
+async def test_at_the_deadline_the_page_waits_for_answers_on_their_way_and_asking_after_the_grace_is_enough(
+    client: Client, other: Client, session: AsyncSession, desk: Desk, clock: FixedClock
 ) -> None:
     path = await begin(client, desk.start)
-    clock.advance(minutes=61)
+    await other.sign_in(desk.who.phone, PASSWORD)
+    clock.advance(minutes=60, seconds=30)
+    for way in ("/result", "/hand-in"):
+        assert (await client.get(f"{path}{way}", follow_redirects=True)).url.path == path
+    page = await client.get(path)
+    assert page.headers["cache-control"] == "no-store"
+    assert "时间到，正在收卷" in page.text
+    assert re.search(r'data-token="[\w.-]{20,}"', page.text)
+    assert 'class="item card"' not in page.text
+    elsewhere = await other.get(path)
+    assert "作答的那台设备可能还在上传" in elsewhere.text
+    assert 'data-token=""' in elsewhere.text
+    sitting = await session.get_one(Sitting, the_id(path), populate_existing=True)
+    assert sitting.status is SittingStatus.OPEN
+    clock.advance(minutes=2)
     assert goes_to(await client.get(path)) == f"{path}/result"
     for _ in range(2):
         page = await client.get(f"{path}/result")
@@ -277,6 +295,99 @@ async def test_after_the_deadline_asking_for_the_result_is_enough(
     sitting = await session.get_one(Sitting, the_id(path), populate_existing=True)
     assert sitting.status is SittingStatus.TIMED_OUT
     assert sitting.submitted_at == sitting.deadline
+
+
+async def test_without_a_script_one_hands_in_by_a_button_when_the_time_is_up(
+    client: Client, session: AsyncSession, desk: Desk, clock: FixedClock
+) -> None:
+    path = await begin(client, desk.start)
+    clock.advance(minutes=60, seconds=30)
+    assert "交卷并查看成绩" in (await client.get(path)).text
+    assert goes_to(await client.submit(f"{path}/hand-in")) == f"{path}/result"
+    assert "到时自动交卷" in (await client.get(f"{path}/result")).text
+
+
+async def test_the_page_carries_what_the_outbox_and_the_chain_need(
+    client: Client, session: AsyncSession, keys: Keys, desk: Desk, now: datetime
+) -> None:
+    path = await begin(client, desk.start)
+    page = await client.get(path)
+    assert f'data-head="{first_link(the_id(path)).hex()}"' in page.text
+    assert f'data-now="{int(now.timestamp() * 1000)}"' in page.text
+    assert f'data-key="{outbox_key(keys.session, the_id(path))}"' in page.text
+    await client.submit(f"{path}/answers", {"position": 1, "choice": "A"})
+    head = next_link(first_link(the_id(path)), seq=1, position=1, choice="A", answered_at=now)
+    assert f'data-head="{head.hex()}"' in (await client.get(path)).text
+    state = (await client.get(f"/api/v1/sittings/{the_id(path)}")).json()
+    assert (state["last_seq"], state["chain_head"]) == (1, head.hex())
+
+
+def test_each_sitting_has_an_outbox_key_of_its_own() -> None:
+    one, other = UUID(int=1), UUID(int=2)
+    assert outbox_key(b"k" * 32, one) == outbox_key(b"k" * 32, one)
+    assert len({outbox_key(b"k" * 32, one), outbox_key(b"k" * 32, other), outbox_key(b"l" * 32, one)}) == 3
+
+
+async def test_after_the_end_the_device_that_held_it_still_offers_what_waits_there(
+    client: Client, other: Client, desk: Desk
+) -> None:
+    path = await begin(client, desk.start)
+    await client.submit(f"{path}/hand-in")
+    assert 'id="closing"' in (await client.get(f"{path}/result")).text
+    await other.sign_in(desk.who.phone, PASSWORD)
+    assert 'id="closing"' not in (await other.get(f"{path}/result")).text
+
+
+async def test_a_paused_exam_shows_no_questions_and_that_the_clock_stands_still(
+    client: Client, session: AsyncSession, vault: Vault, now: datetime, clock: FixedClock
+) -> None:
+    who, booking, path = await begin_certificate_exam(client, session, vault, now)
+    exam_session = await session.get_one(ExamSession, booking.exam_session_id)
+    site = {"sitting_id": the_id(path), "site_id": exam_session.site_id, "actor_id": who.person.id, "reason": "火警"}
+    clock.advance(minutes=10)
+    await pause_sitting(session, now=clock.now(), **site)
+    await session.commit()
+    clock.advance(minutes=20)
+    page = await client.get(path)
+    assert "考试已暂停" in page.text
+    assert "剩余 110 分钟" in page.text
+    assert 'class="item card"' not in page.text
+    for way in ("hand-in", "answers"):
+        assert goes_to(await client.submit(f"{path}/{way}", {"position": 1, "choice": "A"})) == path
+    await resume_paused(session, now=clock.now(), **site)
+    await session.commit()
+    page = await client.get(path)
+    assert page.text.count('class="item card"') > 0
+    assert f'data-seconds="{110 * 60}"' in page.text
+
+
+async def test_what_was_granted_is_told_before_the_start_and_set_on_the_page(
+    client: Client, session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    who, booking = await make_checked_in(session, vault, now=now)
+    granted = Accommodations(extra_percent=25, large_type=True, read_aloud=True, language="en")
+    application = await session.get_one(Application, booking.application_id)
+    application.accommodations = granted.stored()
+    session.add(application)
+    await session.commit()
+    await client.sign_in(who.phone, PASSWORD)
+    start = f"/sittings/start/booking/{booking.id}"
+    page = await client.get(start)
+    assert "25% longer" in page.text
+    assert "150 minutes" in page.text
+    path = await begin(client, start)
+    page = await client.get(path)
+    assert "Hand in" in page.text
+    assert 'data-large="1" data-contrast="0" data-aloud="1"' in page.text
+    assert f'data-seconds="{150 * 60}"' in page.text
+    await client.submit("/language", {"language": "zh_CN", "next": path})
+    assert "交卷" in (await client.get(path)).text
+
+
+async def test_the_facts_that_are_recorded_are_told_before_the_start(client: Client, desk: Desk) -> None:
+    page = await client.get(desk.start)
+    assert "不自动判违纪" in page.text
+    assert "离开全屏" not in page.text  # asked for in certificate exams only
 
 
 async def test_a_pass_is_told_with_its_record(
@@ -359,6 +470,6 @@ async def test_the_pages_speak_english(client: Client, desk: Desk) -> None:
     assert "Exams to take" in (await client.get("/learn")).text
     assert "This is me, start the exam" in (await client.get(desk.start)).text
     path = await begin(client, desk.start)
-    assert "Saved 0/50" in (await client.get(path)).text
+    assert "All saved · 0/50 answered" in (await client.get(path)).text
     await client.submit(f"{path}/hand-in")
     assert "Points by area" in (await client.get(f"{path}/result")).text

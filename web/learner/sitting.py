@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-from litestar import Controller, Response, get, post
+from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from exams.answers import check_act, device_token_hash, refusal, save_answers
+from exams.accommodations import Accommodations
+from exams.answers import check_act, device_token, device_token_hash, refusal, save_answers
 from exams.appeals import get_own_appeals
 from exams.handing_in import TooEarlyToLeave, hand_in
+from exams.integrity import note_second_device
 from exams.models import SittingStatus
 from exams.sheets import get_answer_sheet, get_own_sitting, get_result, get_sitting_state, list_occasions
-from exams.sittings import Device, Entry, holds_sitting, resume_sitting
+from exams.sittings import Device, Entry, OnAnotherDevice, holds_sitting, resume_sitting
 from exams.start_pages import get_start_facts
 from exams.starting import start_enterprise_sitting, start_sitting
 from training.accounts import Viewer
+from training.calendar import china_date
+from training.errors import NotFound
+from training.rules import get_rules
 from web.attempts import attempt
+from web.auth import LANGUAGE_COOKIE
+from web.i18n.catalogue import CHINESE, ENGLISH, language
+from web.safe_exam_browser import refuse_browser
 from web.services import Services
 
+if TYPE_CHECKING:
+    from exams.models import Sitting
+    from training.errors import AnpeiError
+
 _SEED_BITS = 63
+_FULL_SCREEN, _GRACE = "exam.full_screen", "exam.late_grace_seconds"
+_LANGUAGES = {"zh": CHINESE, "en": ENGLISH}
 
 
 @dataclass
@@ -40,6 +56,91 @@ class ItemForm:
 
 def _device(viewer: Viewer, services: Services) -> Device:
     return Device(sign_in_id=viewer.sign_in_id, key=services.keys.session)
+
+
+def outbox_key(key: bytes, sitting_id: UUID) -> str:
+    """What a browser seals this sitting's waiting answers with, in hex: the same for every page of the sitting."""
+    return hmac.digest(key, b"sitting outbox" + sitting_id.bytes, "sha256").hex()
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRows:
+    """What a page needs that sends the answers which still wait in its browser."""
+
+    token: str
+    key: str
+
+
+def _rows(sitting: Sitting, device: Device, services: Services) -> WaitingRows | None:
+    if not holds_sitting(sitting, device):
+        return None
+    token = device_token(device.key, sitting.id, sitting.device_number)
+    return WaitingRows(token, outbox_key(services.keys.session, sitting.id))
+
+
+def _speak_as_granted(request: Request, granted: Accommodations) -> None:  # type: ignore[type-arg]  # litestar's own alias leaves them open
+    """The granted language, until the candidate chooses one."""
+    wanted = _LANGUAGES.get(granted.language)
+    if wanted and LANGUAGE_COOKIE not in request.cookies:
+        language.set(wanted)
+
+
+@dataclass(frozen=True)
+class _Door:
+    """Who stands before which exam: a certificate exam by its booking, or an enterprise exam."""
+
+    request: Request  # type: ignore[type-arg]  # litestar's own alias leaves them open
+    session: AsyncSession
+    services: Services
+    viewer: Viewer
+    now: datetime
+    booking_id: UUID | None = None
+    exam_id: UUID | None = None
+
+    async def ask(self, error: AnpeiError | None = None) -> Template:
+        """The rules before the clock starts, with the reason why it did not."""
+        if not error and (refused := await self._refuse_browser()):
+            return refused
+        facts = await get_start_facts(
+            self.session, person_id=self.viewer.person_id, now=self.now, booking_id=self.booking_id,
+            exam_id=self.exam_id,
+        )  # fmt: skip
+        _speak_as_granted(self.request, facts.granted)
+        context = {"facts": facts, "error": error, "now": self.now}
+        status = int(HTTPStatus.CONFLICT if error else HTTPStatus.OK)
+        return Template("learner/sitting_start.html", context=context, status_code=status)
+
+    async def enter(self) -> Template | Redirect:
+        """Start, or go on."""
+        if refused := await self._refuse_browser():
+            return refused
+        async with attempt(self.session) as tried:
+            entry = await self._start()
+        if isinstance(tried.error, OnAnotherDevice):
+            await note_second_device(
+                self.session, person_id=self.viewer.person_id, now=self.now, booking_id=self.booking_id,
+                exam_id=self.exam_id,
+            )  # fmt: skip
+        return await self.ask(tried.error) if tried.error else Redirect(f"/sittings/{entry.sitting_id}")
+
+    async def _start(self) -> Entry:
+        person_id, device = self.viewer.person_id, _device(self.viewer, self.services)
+        seed = secrets.randbits(_SEED_BITS)
+        if self.booking_id:
+            return await start_sitting(
+                self.session, booking_id=self.booking_id, person_id=person_id, device=device, seed=seed, now=self.now
+            )
+        if self.exam_id:
+            return await start_enterprise_sitting(
+                self.session, exam_id=self.exam_id, person_id=person_id, device=device, seed=seed, now=self.now
+            )
+        raise NotFound
+
+    async def _refuse_browser(self) -> Template | None:
+        return await refuse_browser(
+            self.request, self.session, self.services, person_id=self.viewer.person_id, now=self.now,
+            booking_id=self.booking_id, exam_id=self.exam_id,
+        )  # fmt: skip
 
 
 def _no_store(answer: Template) -> Template:
@@ -64,18 +165,20 @@ class SittingController(Controller):
     @get("/start/booking/{booking_id:uuid}")
     async def ask_booking(
         self,
+        request: Request,  # type: ignore[type-arg]  # litestar's own alias leaves them open
         session: NamedDependency[AsyncSession],
+        services: NamedDependency[Services],
         viewer: NamedDependency[Viewer],
         now: NamedDependency[datetime],
         booking_id: FromPath[UUID],
     ) -> Template:
         """The rules of a certificate exam, before the clock starts."""
-        facts = await get_start_facts(session, person_id=viewer.person_id, now=now, booking_id=booking_id)
-        return Template("learner/sitting_start.html", context={"facts": facts, "error": None, "now": now})
+        return await _Door(request, session, services, viewer, now, booking_id=booking_id).ask()
 
     @post("/start/booking/{booking_id:uuid}")
     async def start_booking(
         self,
+        request: Request,  # type: ignore[type-arg]  # litestar's own alias leaves them open
         session: NamedDependency[AsyncSession],
         services: NamedDependency[Services],
         viewer: NamedDependency[Viewer],
@@ -83,32 +186,25 @@ class SittingController(Controller):
         booking_id: FromPath[UUID],
     ) -> Template | Redirect:
         """Start, or go on."""
-        async with attempt(session) as tried:
-            entry = await start_sitting(
-                session, booking_id=booking_id, person_id=viewer.person_id, device=_device(viewer, services),
-                seed=secrets.randbits(_SEED_BITS), now=now,
-            )  # fmt: skip
-        if tried.error:
-            facts = await get_start_facts(session, person_id=viewer.person_id, now=now, booking_id=booking_id)
-            context = {"facts": facts, "error": tried.error, "now": now}
-            return Template("learner/sitting_start.html", context=context, status_code=409)
-        return Redirect(f"/sittings/{entry.sitting_id}")
+        return await _Door(request, session, services, viewer, now, booking_id=booking_id).enter()
 
     @get("/start/exam/{exam_id:uuid}")
     async def ask_exam(
         self,
+        request: Request,  # type: ignore[type-arg]  # litestar's own alias leaves them open
         session: NamedDependency[AsyncSession],
+        services: NamedDependency[Services],
         viewer: NamedDependency[Viewer],
         now: NamedDependency[datetime],
         exam_id: FromPath[UUID],
     ) -> Template:
         """The rules of an enterprise exam, before the clock starts."""
-        facts = await get_start_facts(session, person_id=viewer.person_id, now=now, exam_id=exam_id)
-        return Template("learner/sitting_start.html", context={"facts": facts, "error": None, "now": now})
+        return await _Door(request, session, services, viewer, now, exam_id=exam_id).ask()
 
     @post("/start/exam/{exam_id:uuid}")
     async def start_exam(
         self,
+        request: Request,  # type: ignore[type-arg]  # litestar's own alias leaves them open
         session: NamedDependency[AsyncSession],
         services: NamedDependency[Services],
         viewer: NamedDependency[Viewer],
@@ -116,48 +212,64 @@ class SittingController(Controller):
         exam_id: FromPath[UUID],
     ) -> Template | Redirect:
         """Start an attempt, or go on with the open one."""
-        async with attempt(session) as tried:
-            entry = await start_enterprise_sitting(
-                session, exam_id=exam_id, person_id=viewer.person_id, device=_device(viewer, services),
-                seed=secrets.randbits(_SEED_BITS), now=now,
-            )  # fmt: skip
-        if tried.error:
-            facts = await get_start_facts(session, person_id=viewer.person_id, now=now, exam_id=exam_id)
-            context = {"facts": facts, "error": tried.error, "now": now}
-            return Template("learner/sitting_start.html", context=context, status_code=409)
-        return Redirect(f"/sittings/{entry.sitting_id}")
+        return await _Door(request, session, services, viewer, now, exam_id=exam_id).enter()
 
     @get("/{sitting_id:uuid}")
     async def show(
         self,
+        request: Request,  # type: ignore[type-arg]  # litestar's own alias leaves them open
         session: NamedDependency[AsyncSession],
         services: NamedDependency[Services],
         viewer: NamedDependency[Viewer],
         now: NamedDependency[datetime],
         sitting_id: FromPath[UUID],
     ) -> Template | Redirect:
-        """The paper; on another device the way to go on there; after the end the result."""
+        """The paper; what is waited for while there is none; on another device the way to go on there; the result."""
+        if refused := await refuse_browser(
+            request, session, services, person_id=viewer.person_id, now=now, sitting_id=sitting_id
+        ):
+            return refused
         device = _device(viewer, services)
         sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id)
         state = await get_sitting_state(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+        granted = Accommodations.read(sitting.accommodations)
+        _speak_as_granted(request, granted)
+        if state.status is SittingStatus.PAUSED or (state.is_closing and now < state.grace_ends_at):
+            rows = _rows(sitting, device, services)
+            return _no_store(Template("learner/sitting_waiting.html", context={"state": state, "rows": rows}))
         if state.status is not SittingStatus.OPEN:
             return Redirect(f"/sittings/{sitting_id}/result")
         if not holds_sitting(sitting, device):
             return Template("learner/sitting_elsewhere.html", context={"state": state, "error": None})
         entry = await resume_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, device=device, now=now)
-        return await self._paper(session, viewer, device, entry, now)
+        return await self._paper(session, viewer, services, entry, granted, now)
 
     @staticmethod
-    async def _paper(session: AsyncSession, viewer: Viewer, device: Device, entry: Entry, now: datetime) -> Template:
+    async def _paper(
+        session: AsyncSession,
+        viewer: Viewer,
+        services: Services,
+        entry: Entry,
+        granted: Accommodations,
+        now: datetime,
+    ) -> Template:
         sheet = await get_answer_sheet(
-            session, sitting_id=entry.sitting_id, person_id=viewer.person_id, now=now, device=device
+            session, sitting_id=entry.sitting_id, person_id=viewer.person_id, now=now, device=_device(viewer, services)
         )
-        context = {"sheet": sheet, "entry": entry, "leave_in": max(int((sheet.leave_at - now).total_seconds()), 0)}
+        rules = await get_rules(session, (_FULL_SCREEN, _GRACE), on=china_date(now))
+        context = {
+            "sheet": sheet, "entry": entry, "now": now, "granted": granted,
+            "leave_in": max(int((sheet.leave_at - now).total_seconds()), 0),
+            "outbox_key": outbox_key(services.keys.session, entry.sitting_id),
+            "grace_minutes": -(-int(rules[_GRACE]) // 60),
+            "offers_full_screen": sheet.is_certificate_exam and bool(int(rules[_FULL_SCREEN])),
+        }  # fmt: skip
         return _no_store(Template("learner/sitting.html", context=context))
 
     @post("/{sitting_id:uuid}/resume")
     async def resume(
         self,
+        request: Request,  # type: ignore[type-arg]  # litestar's own alias leaves them open
         session: NamedDependency[AsyncSession],
         services: NamedDependency[Services],
         viewer: NamedDependency[Viewer],
@@ -165,10 +277,16 @@ class SittingController(Controller):
         sitting_id: FromPath[UUID],
     ) -> Template | Redirect:
         """Go on with the sitting on this device."""
+        if refused := await refuse_browser(
+            request, session, services, person_id=viewer.person_id, now=now, sitting_id=sitting_id
+        ):
+            return refused
         async with attempt(session) as tried:
             await resume_sitting(
                 session, sitting_id=sitting_id, person_id=viewer.person_id, device=_device(viewer, services), now=now
             )
+        if isinstance(tried.error, OnAnotherDevice):
+            await note_second_device(session, person_id=viewer.person_id, now=now, sitting_id=sitting_id)
         if tried.error:
             state = await get_sitting_state(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
             context = {"state": state, "error": tried.error}
@@ -194,7 +312,9 @@ class SittingController(Controller):
         entry = await resume_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, device=device, now=now)
         token_hash = device_token_hash(entry.device_token)
         act = check_act(state.last_seq + 1, data.position, "".join(data.choice), now)
-        found = await save_answers(session, sitting_id=sitting_id, token_hash=token_hash, acts=[act], now=now)
+        found = await save_answers(
+            session, sitting_id=sitting_id, token_hash=token_hash, acts=[act], now=now, key=device.key
+        )
         if error := refusal(found, key=device.key, sitting_id=sitting_id, token_hash=token_hash, now=now):
             raise error
         return Redirect(f"/sittings/{sitting_id}#item-{min(data.position + 1, state.total)}")
@@ -202,12 +322,18 @@ class SittingController(Controller):
     @get("/{sitting_id:uuid}/hand-in")
     async def ask_hand_in(
         self,
+        request: Request,  # type: ignore[type-arg]  # litestar's own alias leaves them open
         session: NamedDependency[AsyncSession],
+        services: NamedDependency[Services],
         viewer: NamedDependency[Viewer],
         now: NamedDependency[datetime],
         sitting_id: FromPath[UUID],
     ) -> Template | Redirect:
         """Ask once, and list what is not answered."""
+        if refused := await refuse_browser(
+            request, session, services, person_id=viewer.person_id, now=now, sitting_id=sitting_id
+        ):
+            return refused
         sheet = await get_answer_sheet(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
         if sheet.status is not SittingStatus.OPEN:
             return Redirect(f"/sittings/{sitting_id}/result")
@@ -220,6 +346,7 @@ class SittingController(Controller):
     @post("/{sitting_id:uuid}/hand-in")
     async def hand_in(
         self,
+        request: Request,  # type: ignore[type-arg]  # litestar's own alias leaves them open
         session: NamedDependency[AsyncSession],
         services: NamedDependency[Services],
         viewer: NamedDependency[Viewer],
@@ -227,11 +354,19 @@ class SittingController(Controller):
         sitting_id: FromPath[UUID],
     ) -> Template | Redirect:
         """Hand in, from the device that holds the sitting."""
+        if refused := await refuse_browser(
+            request, session, services, person_id=viewer.person_id, now=now, sitting_id=sitting_id
+        ):
+            return refused
         sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id)
-        if sitting.status is SittingStatus.OPEN and not holds_sitting(sitting, _device(viewer, services)):
+        is_elsewhere = sitting.status is SittingStatus.OPEN and not holds_sitting(sitting, _device(viewer, services))
+        if is_elsewhere or sitting.status is SittingStatus.PAUSED:
             return Redirect(f"/sittings/{sitting_id}")
         try:
-            await hand_in(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+            await hand_in(
+                session, sitting_id=sitting_id, person_id=viewer.person_id, now=now,
+                countersign=services.keys.countersign,
+            )  # fmt: skip
         except TooEarlyToLeave as error:
             sheet = await get_answer_sheet(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
             context = {"sheet": sheet, "error": error, "may": False}
@@ -242,22 +377,28 @@ class SittingController(Controller):
     async def show_result(
         self,
         session: NamedDependency[AsyncSession],
+        services: NamedDependency[Services],
         viewer: NamedDependency[Viewer],
         now: NamedDependency[datetime],
         sitting_id: FromPath[UUID],
     ) -> Template | Redirect | Response[str]:
         """The score with its state, by area, and what comes next."""
+        sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id)
         state = await get_sitting_state(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
-        if state.status is SittingStatus.OPEN:
+        if not state.has_ended and not (state.is_closing and now >= state.grace_ends_at):
+            # Under way, or what was answered in time may still be on its way from the device that holds it.
             return Redirect(f"/sittings/{sitting_id}")
-        if state.status is SittingStatus.TIMED_OUT:
-            # Over, though perhaps no job has closed it yet: asking is enough, and harmless twice.
-            await hand_in(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+        if state.is_closing:
+            # No job has closed it yet: asking is enough, and harmless twice.
+            await hand_in(
+                session, sitting_id=sitting_id, person_id=viewer.person_id, now=now,
+                countersign=services.keys.countersign,
+            )  # fmt: skip
         result = await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id)
         own = await get_own_appeals(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
-        return Template(
-            "learner/sitting_result.html", context={"result": result, "own": own, "typed": "", "error": None}
-        )
+        rows = _rows(sitting, _device(viewer, services), services)
+        context = {"state": state, "result": result, "own": own, "typed": "", "error": None, "rows": rows}
+        return _no_store(Template("learner/sitting_result.html", context=context))
 
 
 HANDLERS: list[type[Controller]] = [SittingController]

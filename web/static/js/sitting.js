@@ -1,194 +1,208 @@
-// The exam page: one item at a time, keys, palette, time left by the server, and the outbox.
+// The exam page: what the paper, the outbox, the clock, the pushes and the facts tell each other.
 "use strict";
 
 (() => {
   const bar = document.getElementById("sitting");
-  const sitting = bar.dataset.sitting;
+  const { sitting, token } = bar.dataset;
   const total = Number(bar.dataset.total);
-  const items = [...document.querySelectorAll(".item")];
-  const marks = new Map([...document.querySelectorAll(".palette-grid .mark")].map((m) => [Number(m.dataset.position), m]));
   const notice = document.getElementById("notice");
   const saveState = document.getElementById("save-state");
   const timeLeft = document.getElementById("time-left");
-  const flagButton = document.getElementById("flag");
   const tabId = `${Date.now()}-${Math.random()}`;
-  const remembered = (key) => `anpei-${key}-${sitting}`;
   const text = (key, n) => bar.dataset[key].replace("{n}", n).replace("{total}", total);
   document.documentElement.classList.add("has-script");
 
-  let answered = items.filter((item) => chosen(item)).length;
+  const remembered = {
+    key: (name) => `anpei-${name}-${sitting}`,
+    read(name, otherwise) {
+      try {
+        const value = JSON.parse(localStorage.getItem(this.key(name)));
+        return value === null ? otherwise : value;
+      } catch (_) {
+        return otherwise;
+      }
+    },
+    write(name, value) {
+      try {
+        localStorage.setItem(this.key(name), JSON.stringify(value));
+      } catch (_) {
+        // Flags and the current item are a convenience only.
+      }
+    },
+  };
+
+  let answered = 0;
   let pending = 0;
-  let current = 1;
   let isOver = false;
   let isAsleep = false;
-  const flags = new Set(read("flags", []));
+  let isPaused = false;
+  let lastNotice = "";
 
-  function read(key, otherwise) {
-    try {
-      return JSON.parse(localStorage.getItem(remembered(key))) || otherwise;
-    } catch (_) {
-      return otherwise;
-    }
-  }
-  function remember(key, value) {
-    try {
-      localStorage.setItem(remembered(key), JSON.stringify(value));
-    } catch (_) {
-      // Flags and the current item are a convenience only.
-    }
-  }
   function say(words) {
     notice.textContent = words;
     notice.hidden = !words;
   }
 
-  // ---- time: counted from what the server said last, never from the client's clock
-  let endsAt = performance.now() + Number(bar.dataset.seconds) * 1000;
+  // ---- time, by the server
+  const clock = new window.AnpeiSittingClock({
+    now: Number(bar.dataset.now),
+    deadline: Number(bar.dataset.deadline),
+    isPaused: false,
+    secondsLeft: Number(bar.dataset.seconds),
+  });
   const mayLeaveAt = performance.now() + Number(bar.dataset.leaveIn) * 1000;
   const announced = new Set();
-  function secondsLeft() {
-    return Math.max(0, Math.ceil((endsAt - performance.now()) / 1000));
-  }
-  function syncTime(seconds) {
-    if (typeof seconds !== "number") return;
-    const gained = seconds - secondsLeft();
-    endsAt = performance.now() + seconds * 1000;
-    if (gained > 30 && !isOver) say(text("textMoreTime"));
-  }
-  function two(n) {
-    return String(n).padStart(2, "0");
-  }
+  let askedForTime = 0;
+  const two = (n) => String(n).padStart(2, "0");
   function tick() {
-    const s = secondsLeft();
+    const s = clock.secondsLeft();
     timeLeft.textContent = `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
     timeLeft.classList.toggle("is-short", s <= 300);
+    if (isPaused || isOver) return;
     for (const minutes of [10, 5, 1]) {
       if (s <= minutes * 60 && s > minutes * 60 - 5 && !announced.has(minutes)) {
         announced.add(minutes);
         say(text("textLastMinutes", minutes));
       }
     }
-    if (s === 0 && !isOver) finish("textTimeUp");
+    if (s === 0 && !isAsleep) finish("textTimeUp");
   }
 
-  // ---- the end: the server closes the sitting by itself; the page only goes to see the result
+  // ---- the end
   function finish(key) {
+    if (isOver) return;
     isOver = true;
+    comfort.stop();
     say(text(key));
-    lock();
+    paper.lock(true);
     outbox.send();
-    const look = () => {
-      fetch(`/api/v1/sittings/${sitting}`, { cache: "no-store", credentials: "same-origin" })
-        .then((answer) => answer.json())
-        .then((state) => {
-          if (state.status && state.status !== "OPEN") window.location.assign(`/sittings/${sitting}/result`);
-          else setTimeout(look, 2000);
-        })
-        .catch(() => {
-          say(text("textTimeUpOffline"));
-          setTimeout(look, 5000);
-        });
-    };
-    setTimeout(look, 1500);
+    closing.run();
   }
-  function lock() {
-    document.querySelectorAll(".item input").forEach((input) => {
-      input.disabled = true;
-    });
+  function reopen() {
+    if (isAsleep) return;
+    isOver = false;
+    paper.lock(isPaused);
+    if (!isPaused) say(text("textMoreTime"));
   }
 
-  // ---- one item at a time
-  function show(position, focus) {
-    current = Math.min(Math.max(position, 1), total);
-    items.forEach((item) => item.classList.toggle("is-current", Number(item.dataset.position) === current));
-    marks.forEach((mark, place) => {
-      mark.classList.toggle("is-current", place === current);
-      if (place === current) mark.setAttribute("aria-current", "true");
-      else mark.removeAttribute("aria-current");
-    });
-    flagButton.setAttribute("aria-pressed", String(flags.has(current)));
-    document.getElementById("previous").disabled = current === 1;
-    document.getElementById("next").disabled = current === total;
-    remember("current", current);
-    if (focus) {
-      const item = items[current - 1];
-      (item.querySelector("input:checked") || item.querySelector("input")).focus({ preventScroll: true });
-      window.scrollTo(0, 0);
+  // ---- a pause covers the items; the clock stands still
+  function pause(isNow) {
+    if (isNow === isPaused) return;
+    isPaused = isNow;
+    comfort.stop();
+    paper.lock(isNow || isOver || isAsleep);
+    document.getElementById("paper").hidden = isNow;
+    document.getElementById("paused").hidden = !isNow;
+    document.getElementById("hand-in").hidden = isNow;
+    if (!isNow) outbox.send();
+  }
+  function noticed(news) {
+    const id = `${news.kind} ${news.at || ""} ${news.minutes || ""} ${news.reason || ""}`;
+    if (id === lastNotice) return;
+    lastNotice = id;
+    remembered.write("notice", id);
+    const name = news.kind.toLowerCase().replace(/(^|_)(.)/g, (_, __, letter) => letter.toUpperCase());
+    const words = (bar.dataset[`notice${name}`] || "").replace("{n}", news.minutes || "");
+    if (!words) return;
+    const whole = news.reason ? `${words}${text("textReason").replace("{reason}", news.reason)}` : words;
+    if (news.kind === "PAUSED") document.getElementById("paused-reason").textContent = whole;
+    say(whole);
+  }
+  function heard(state) {
+    if (!state) {
+      facts.network(false);
+      return;
     }
+    facts.network(true);
+    if (state.deadline === null) return;
+    const gained = clock.hear(state);
+    pause(state.isPaused);
+    if (state.notice) noticed(state.notice);
+    else if (gained > 30 && !isOver) say(text("textMoreTime"));
+    if (isOver || isAsleep) return;
+    if (state.status !== "OPEN" && !isPaused) finish("textEnded");
+    else if (!state.isHolder) moved(text("textMoved"));
   }
-  function chosen(item) {
-    return [...item.querySelectorAll("input[name=choice]:checked")].map((input) => input.value).sort().join("");
-  }
-  function paint(item) {
-    const position = Number(item.dataset.position);
-    item.querySelectorAll(".option").forEach((option) => {
-      option.classList.toggle("is-chosen", option.querySelector("input").checked);
-    });
-    const mark = marks.get(position);
-    const isAnswered = chosen(item) !== "";
-    mark.classList.toggle("answered", isAnswered);
-    mark.classList.toggle("flagged", flags.has(position));
-    const words = [mark.dataset.label, isAnswered ? mark.dataset.answered : mark.dataset.open];
-    if (flags.has(position)) words.push(mark.dataset.flagged);
-    mark.setAttribute("aria-label", words.join("，"));
-  }
-  function toggleFlag() {
-    if (flags.has(current)) flags.delete(current);
-    else flags.add(current);
-    remember("flags", [...flags]);
-    flagButton.setAttribute("aria-pressed", String(flags.has(current)));
-    paint(items[current - 1]);
+  // The sitting goes on elsewhere.
+  function moved(words) {
+    isOver = true;
+    paper.lock(true);
+    pushes.close();
+    say(words);
   }
 
   // ---- saving
   function showSaved() {
     saveState.classList.toggle("is-waiting", pending > 0);
-    saveState.textContent = pending > 0 ? text("textWaiting", pending) : text("textSaved", answered);
+    saveState.textContent = pending > 0 ? text(isOver ? "textWaitingOver" : "textWaiting", pending) : text("textSaved", answered);
   }
   function told(news) {
+    if (typeof news.pending === "number") pending = news.pending;
+    if (typeof news.answered === "number") answered = news.answered;
     if (news.ended) {
-      pending = news.pending;
-      if (news.ended === "ENDED") {
-        finish("textEnded");
-      } else {
-        isOver = true;
-        lock();
-        say(news.message);
-      }
+      if (news.ended === "ENDED") finish("textEnded");
+      else moved(news.keptLate ? `${news.message} ${text("textKeptLate", news.keptLate)}` : news.message);
       showSaved();
       return;
     }
-    if (typeof news.pending === "number") pending = news.pending;
-    if (typeof news.answered === "number") answered = news.answered;
-    syncTime(news.secondsLeft);
+    if (news.isOnline !== undefined) facts.network(news.isOnline);
+    if (news.isPaused) pause(true);
+    // More or less time than reckoned: ask how it stands.
+    if (typeof news.secondsLeft === "number" && Math.abs(news.secondsLeft - clock.secondsLeft()) > 2) {
+      if (performance.now() - askedForTime > 5000) pushes.ask();
+      askedForTime = performance.now();
+    }
     if (news.problem) say(news.problem);
-    if (news.isOnline === false) say(text("textOffline"));
+    if (news.isOnline === false && !isOver) say(text("textOffline"));
     if (news.isOnline === true && notice.textContent === text("textOffline")) say("");
     showSaved();
   }
+
+  const isLocked = () => isOver || isAsleep || isPaused;
   const outbox = new window.AnpeiOutbox({
     sitting,
-    token: bar.dataset.token,
+    token,
+    key: bar.dataset.key,
     lastSeq: Number(bar.dataset.lastSeq),
+    head: bar.dataset.head,
+    clock,
     tell: told,
   });
-
-  function answer(item) {
-    if (isOver || isAsleep) return;
-    paint(item);
-    outbox.add(Number(item.dataset.position), chosen(item));
-  }
+  const comfort = new window.AnpeiComfort({ bar, remembered });
+  const paper = new window.AnpeiPaper({
+    bar,
+    remembered,
+    isLocked,
+    answered: (position, choice) => outbox.add(position, choice),
+    moved: () => comfort.stop(),
+  });
+  const facts = new window.AnpeiFacts({ sitting, token, clock, place: () => paper.current });
+  const pushes = new window.AnpeiPushes({ sitting, token, heard });
+  const closing = new window.AnpeiClosing({
+    sitting,
+    token,
+    outbox,
+    pushes,
+    facts,
+    texts: {
+      late: (n) => text("textTimeUpWaiting", n),
+      keptLate: (n) => text("textKeptLate", n),
+      offline: text("textTimeUpOffline"),
+      result: bar.dataset.textResult,
+    },
+    say,
+    reopened: reopen,
+  });
 
   // ---- one tab at a time: the newest answers, the others sleep
-  function claim() {
-    isAsleep = false;
-    remember("tab", tabId);
-  }
   window.addEventListener("storage", (event) => {
-    if (event.key !== remembered("tab") || event.newValue === JSON.stringify(tabId)) return;
+    if (event.key !== remembered.key("tab") || event.newValue === JSON.stringify(tabId)) return;
     isAsleep = true;
     outbox.isClosed = true;
-    lock();
+    facts.isClosed = true;
+    pushes.close();
+    comfort.stop();
+    paper.lock(true);
     say(text("textOtherTab"));
     const here = document.createElement("button");
     here.type = "button";
@@ -198,25 +212,7 @@
     notice.append(here);
   });
 
-  // ---- what the candidate does
-  items.forEach((item) => {
-    item.addEventListener("change", () => answer(item));
-    item.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
-  });
-  document.getElementById("previous").addEventListener("click", () => show(current - 1, true));
-  document.getElementById("next").addEventListener("click", () => show(current + 1, true));
-  flagButton.addEventListener("click", toggleFlag);
-  marks.forEach((mark, position) => {
-    mark.addEventListener("click", (event) => {
-      event.preventDefault();
-      show(position, true);
-    });
-  });
-  const larger = document.getElementById("larger");
-  larger.addEventListener("click", () => {
-    const isLarge = document.body.classList.toggle("large-type");
-    larger.setAttribute("aria-pressed", String(isLarge));
-  });
+  // ---- the bar
   document.getElementById("hand-in").addEventListener("click", (event) => {
     const early = Math.ceil((mayLeaveAt - performance.now()) / 60000);
     if (pending > 0) {
@@ -228,64 +224,38 @@
       say(text("textTooEarly", early));
     }
   });
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isOver || isAsleep) return;
-    const inputs = [...items[current - 1].querySelectorAll("input[name=choice]")];
-    const key = event.key.toUpperCase();
-    if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
-      event.preventDefault();
-      show(current + (event.key === "ArrowRight" ? 1 : -1), true);
-    } else if (key === "F") {
-      toggleFlag();
-    } else {
-      const place = "12345".indexOf(key) >= 0 ? Number(key) - 1 : "ABCDE".indexOf(key);
-      const input = key.length === 1 && place >= 0 ? inputs[place] : null;
-      if (input) {
-        event.preventDefault();
-        input.click();
-        input.focus();
-      }
-    }
-  });
+  const fullScreen = document.getElementById("full-screen");
+  if (fullScreen && document.fullscreenEnabled) {
+    fullScreen.hidden = false;
+    fullScreen.addEventListener("click", () => document.documentElement.requestFullscreen().catch(() => {}));
+    document.addEventListener("fullscreenchange", () => {
+      fullScreen.hidden = document.fullscreenElement !== null;
+      if (!document.fullscreenElement && !isOver) say(text("textLeftFullScreen"));
+    });
+  }
   window.addEventListener("beforeunload", (event) => {
     if (pending > 0 && !isOver && !outbox.kept.isSafe) event.preventDefault();
   });
-  window.addEventListener("offline", () => say(text("textOffline")));
+  window.addEventListener("offline", () => {
+    if (!isOver) say(text("textOffline"));
+  });
 
   // ---- begin
-  claim();
+  lastNotice = remembered.read("notice", "");
+  remembered.write("tab", tabId);
+  paper.open();
+  comfort.open();
+  answered = paper.countAnswered();
   outbox.open().then((acts) => {
-    // What was answered here but not yet acknowledged counts over what the page was made with.
-    for (const act of acts) {
-      const item = items[act.position - 1];
-      if (!item) continue;
-      item.querySelectorAll("input[name=choice]").forEach((input) => {
-        input.checked = act.choice.includes(input.value);
-      });
-    }
+    paper.restore(acts);
     pending = acts.length;
-    items.forEach(paint);
     showSaved();
     if (!outbox.kept.isSafe) say(text("textStorage"));
     outbox.send();
   });
-  const wanted = Number((window.location.hash.match(/^#item-(\d+)$/) || [])[1]);
+  facts.open();
+  pushes.open();
   if (window.matchMedia("(min-width: 900px)").matches) document.getElementById("palette-details").open = true;
-  items.forEach(paint);
-  show(wanted || read("current", 1), false);
   setInterval(tick, 500);
   tick();
-
-  // Extensions and the end reach a candidate who reads for a long time.
-  setInterval(() => {
-    if (isOver || isAsleep || document.hidden) return;
-    fetch(`/api/v1/sittings/${sitting}`, { cache: "no-store", credentials: "same-origin" })
-      .then((reply) => (reply.ok ? reply.json() : null))
-      .then((state) => {
-        if (!state || isOver) return;
-        if (state.status !== "OPEN") finish("textEnded");
-        else syncTime(state.seconds_left);
-      })
-      .catch(() => {});
-  }, 30000);
 })();
