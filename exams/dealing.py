@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -107,10 +107,16 @@ async def load_stock(session: AsyncSession, blueprint: BlueprintView, *, now: da
 
 async def _read_stock(session: AsyncSession, blueprint: BlueprintView, facts: Any) -> Stock:  # noqa: ANN401 - a row
     rules = check_rules(facts.rules, DEAL_RULES)
-    limits = Limits(*(int(rules[code]) for code in _LIMIT_RULES))
+    limits = limits_of(blueprint, Limits(*(int(rules[code]) for code in _LIMIT_RULES)))
     pool = await load_pool(session, blueprint.code, version=facts.pool)
     ratings = await load_ratings(session, pool, priors=Priors.read(rules), version=facts.ratings)
     return Stock(_bank_of(blueprint, pool, ratings), limits, pool.digest, ratings.digest)
+
+
+def limits_of(blueprint: BlueprintView, limits: Limits) -> Limits:
+    """The rules' limits with those that the blueprint sets itself."""
+    own = {"local_percent": blueprint.local_percent, "overlap_percent": blueprint.overlap_percent}
+    return replace(limits, **{name: percent for name, percent in own.items() if percent is not None})
 
 
 def _bank_of(blueprint: BlueprintView, pool: Pool, ratings: Ratings) -> Bank:

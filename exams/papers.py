@@ -10,17 +10,20 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from question_bank.models import ItemType
+from question_bank.cells import cell_of
+from question_bank.models import CellLevel, ItemType
 from training.errors import N_, Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from question_bank.cells import CellKey
     from question_bank.queries import Cell, PoolItem
 
 ALGORITHM = "draw-1"
 LETTERS = "ABCDEFGH"
 _TYPES = tuple(ItemType)
+_LEVELS = tuple(CellLevel)
 _ALL = 1 << 32
 _EIGHT_NUMBERS = struct.Struct(">8I").unpack
 # The same few hundred keys come on every paper.
@@ -33,6 +36,10 @@ class BankTooSmall(Conflict):
 
     message = N_(
         "题库不足，暂时不能组卷：知识领域 {area} 的{type}需要 {needed} 题，已发布 {there} 题。请联系管理人员补充。"
+    )
+    of_level = N_(
+        "题库不足，暂时不能组卷：知识领域 {area} 的{type}（{level}）需要 {needed} 题，已发布 {there} 题。"
+        "请联系管理人员补充。"
     )
 
 
@@ -139,21 +146,32 @@ def draw_paper(pool: Iterable[PoolItem], cells: Iterable[Cell], *, seed: int, lo
 
 
 def wanted_cells(cells: Iterable[Cell]) -> list[Cell]:
-    """The cells from which a paper takes anything, by area and type."""
-    return sorted((cell for cell in cells if cell.count), key=lambda cell: (cell.area, _TYPES.index(cell.type)))
+    """The cells from which a paper takes anything, by area, type and level."""
+    return sorted(
+        (cell for cell in cells if cell.count),
+        key=lambda cell: (cell.area, _TYPES.index(cell.type), _LEVELS.index(cell.level)),
+    )
 
 
 def stock_by_cell(pool: Iterable[PoolItem], cells: Sequence[Cell]) -> list[list[PoolItem]]:
-    """What the pool offers each cell, by revision id. Raises `BankTooSmall`."""
-    by_cell: dict[tuple[int, ItemType], list[PoolItem]] = {(cell.area, cell.type): [] for cell in cells}
+    """What the pool offers each cell, by revision id; an item goes to one cell. Raises `BankTooSmall`."""
+    by_cell: dict[CellKey, list[PoolItem]] = {cell.key: [] for cell in cells}
     for item in sorted(pool, key=lambda item: item.revision_id.bytes):
-        if (item.area, item.type) in by_cell:
-            by_cell[item.area, item.type].append(item)
+        if key := cell_of(item, by_cell):
+            by_cell[key].append(item)
     for cell in cells:
-        there = len(by_cell[cell.area, cell.type])
-        if there < cell.count:
-            raise BankTooSmall(area=cell.area, type=_TYPE_NAMES[cell.type], needed=cell.count, there=there)
-    return [by_cell[cell.area, cell.type] for cell in cells]
+        if (there := len(by_cell[cell.key])) < cell.count:
+            raise _too_small(cell, there)
+    return [by_cell[cell.key] for cell in cells]
+
+
+def _too_small(cell: Cell, there: int) -> BankTooSmall:
+    kind = _TYPE_NAMES[cell.type]
+    if cell.level is CellLevel.ANY:
+        return BankTooSmall(area=cell.area, type=kind, needed=cell.count, there=there)
+    return BankTooSmall(
+        BankTooSmall.of_level, area=cell.area, type=kind, level=_LEVEL_NAMES[cell.level], needed=cell.count, there=there
+    )
 
 
 def arrange(items: Iterable[PoolItem], stream: Stream) -> tuple[PaperItem, ...]:
@@ -169,6 +187,7 @@ def arrange(items: Iterable[PoolItem], stream: Stream) -> tuple[PaperItem, ...]:
 
 
 _TYPE_NAMES = {ItemType.TF: N_("判断题"), ItemType.SC: N_("单选题"), ItemType.MC: N_("多选题")}
+_LEVEL_NAMES = {CellLevel.KNOW: N_("了解"), CellLevel.GRASP: N_("掌握"), CellLevel.MASTER: N_("熟练掌握")}
 
 
 def _option_order(item: PoolItem, stream: Stream) -> tuple[int, ...]:

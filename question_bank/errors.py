@@ -74,6 +74,24 @@ class CountWrong(BadInput):
     message = N_("每格题数应为 0–{most} 的整数，且全卷至少有一题。")
     minutes = N_("考试时间应为 {shortest}–{longest} 分钟。")
     pass_score = N_("合格分应大于 0，且不超过满分 {full} 分。")
+    percent = N_("比例应为 {least}–100 的整数；留空则按规则表执行。")
+
+
+class LevelsMixed(BadInput):
+    """Two cells of one blueprint that could take the same item."""
+
+    message = N_(
+        "“{area}”的同一题型既有“不限”等级的题数，又有指定等级的题数，同一道题会被两格争用。"
+        "请全部指定等级，或只用“不限”。"
+    )
+
+
+class TargetWrong(BadInput):
+    """A target of equating that no paper can have."""
+
+    message = N_("目标期望得分应大于 0，且小于全卷 {items} 题。")
+    ability = N_("目标能力值应为 -6 到 6 之间的数（logit）。")
+    information = N_("目标信息量应大于 0，且不超过 {most}（每题至多 0.25）。")
 
 
 class CellTooThin(BadInput):

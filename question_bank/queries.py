@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
+    from question_bank.cells import CellKey
+
 # Revisions never change their wording, so what was read once may be kept; bounded for safety.
 _KEPT_POOLS = 64
 _KEPT_REVISIONS = 50_000
@@ -92,6 +94,11 @@ class Cell:
     type: ItemType
     count: int
     level: CellLevel = CellLevel.ANY
+
+    @property
+    def key(self) -> CellKey:
+        """What tells it from the other cells of its blueprint."""
+        return self.area, self.type, self.level
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from exams.models import Qualification, QualificationKind
-from question_bank.models import Blueprint, BlueprintCell, ItemType
+from question_bank.models import Blueprint, BlueprintCell, CellLevel, ItemType
 from training.models import Rule
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ async def _load_blueprints(session: AsyncSession, *, now: datetime) -> int:
                 blueprint_id=blueprint.id,
                 area=area["no"],
                 type=item_type,
+                level=CellLevel(area.get("level", CellLevel.ANY)),
                 area_name=area["name"],
                 weight_percent=area["weight_pct"],
                 count=area[item_type.value.lower()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from exams.equating import EquatedPaper, Limits, equate_paper
 from exams.models import Booking, EnterpriseExam, ExamSession, Sitting, SittingEvent
 from exams.paper_bank import prepare
 from exams.sittings import STARTED
+from question_bank.blueprint_changes import BlueprintDraft, change_blueprint
 from question_bank.difficulty import PRIOR_RULES, Difficulty, Priors, load_ratings, record_difficulties
 from question_bank.queries import get_blueprint_version, load_pool
 from tests.makers.exams import make_session
@@ -129,3 +131,18 @@ async def test_an_enterprise_exam_deals_by_the_same_rule(session: AsyncSession, 
     assert await session.get(EnterpriseExam, sitting.enterprise_exam_id)
     assert sitting.algorithm == "equate-1"
     assert (await kept(session, sitting))["beside"] == []
+
+
+async def test_a_blueprints_own_limits_go_before_the_rules(
+    session: AsyncSession, vault: Vault, exam_session: ExamSession, now: datetime
+) -> None:
+    first = await make_seated(session, vault, exam_session, seat=1, seed=1, now=now)
+    assert (await kept(session, first))["limits"]["overlap_percent"] == 40
+    blueprint = await get_blueprint_version(session, first.blueprint_id)
+    draft = replace(BlueprintDraft.of(blueprint), local_percent=0, overlap_percent=25)
+    await change_blueprint(
+        session, code=blueprint.code, based_on=blueprint.version, draft=draft, actor_id=first.person_id, now=now
+    )
+    second = await make_seated(session, vault, exam_session, seat=3, seed=3, now=now)
+    limits = (await kept(session, second))["limits"]
+    assert (limits["local_percent"], limits["overlap_percent"], limits["score_tolerance"]) == (0, 25, 50)

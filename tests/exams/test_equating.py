@@ -19,6 +19,7 @@ from exams.equating import EquatedPaper, Equating, Limits, Shortfall, equate_pap
 from exams.paper_bank import overexposed, prepare
 from exams.papers import BankTooSmall
 from question_bank.difficulty import Difficulty
+from question_bank.models import CellLevel, ItemLevel
 from question_bank.queries import Cell, EquatingTarget, PoolItem
 from tests.makers.papers import CELLS, MC, SC, TF, make_difficulties, make_pool
 
@@ -223,3 +224,32 @@ def test_whatever_a_tight_bank_cannot_keep_is_said(
     assert has_repeats == bool(paper.paper.repeated) == (Shortfall.KEY_POINTS in paper.equating.reasons)
     meet = any(set(pair) <= ids_of(paper) for pair in enemies)
     assert meet == (Shortfall.ENEMIES in paper.equating.reasons)
+
+
+LEVELS = (CellLevel.KNOW, CellLevel.GRASP, CellLevel.MASTER)
+
+
+@given(SEEDS)
+@settings(max_examples=30, deadline=None)
+def test_a_blueprint_with_levels_is_met_level_by_level_and_equated_all_the_same(seed: int) -> None:
+    paper = equate_paper(LEVELLED, seed=seed, limits=LIMITS)
+    drawn = Counter(
+        (by_level[item.revision_id].area, by_level[item.revision_id].type, by_level[item.revision_id].level.value)
+        for item in paper.paper.items
+    )
+    assert drawn == {(cell.area, cell.type, cell.level.value): cell.count for cell in levelled_cells}
+    assert len(ids_of(paper)) == len(paper.paper.items) == 100
+    assert paper.equating.is_equated
+
+
+# Every area's five SC items are two of KNOW, two of GRASP and one of MASTER; the other types likewise in their turn.
+levelled_cells = [
+    replace(cell, level=level, count=count)
+    for cell in CELLS
+    for level, count in zip(LEVELS, {3: (1, 1, 1), 5: (2, 2, 1), 2: (1, 1, 0)}[cell.count], strict=True)
+    if count
+]
+by_level = {
+    item.revision_id: replace(item, level=ItemLevel(LEVELS[place % 3].value)) for place, item in enumerate(POOL)
+}
+LEVELLED = prepare(list(by_level.values()), make_difficulties(POOL), levelled_cells, cut=80)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from sqlmodel import select, update
 from exams.exposure import rest_tired_items
 from exams.made_ahead import make_papers_ahead
 from exams.models import DrawnPaper, RestingItem, Sitting, SittingStatus
+from question_bank.blueprint_changes import BlueprintDraft, change_blueprint
+from question_bank.queries import get_blueprint_version
 from tests.makers.exams import make_booking, make_session
 from tests.makers.items import make_bank
 from tests.makers.people import make_person
@@ -68,3 +71,18 @@ async def test_papers_that_lie_ready_count_too(session: AsyncSession, vault: Vau
     statement = select(DrawnPaper.paper).where(DrawnPaper.booking_id == late.id)
     [paper] = (await session.exec(statement)).all()
     assert not {str(revision_id) for revision_id in tired} & {row["revision"] for row in paper}
+
+
+async def test_a_blueprints_own_ceiling_goes_before_the_rule(
+    session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    await make_bank(session, vault, now=now)
+    exam_session = await make_session(session, vault, now=now, seats=20)
+    for seat in range(1, 13):
+        sitting = await make_seated(session, vault, exam_session, seat=seat, seed=seat, now=now)
+    blueprint = await get_blueprint_version(session, sitting.blueprint_id)
+    draft = replace(BlueprintDraft.of(blueprint), exposure_percent=100)
+    await change_blueprint(
+        session, code=blueprint.code, based_on=blueprint.version, draft=draft, actor_id=sitting.person_id, now=now
+    )
+    assert await rest_tired_items(session, now=now) == 0

@@ -9,27 +9,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exams.papers import BankTooSmall, Paper, Stream, draw_paper, paper_items
-from question_bank.models import ItemLevel, ItemType
+from exams.papers import BankTooSmall, Paper, Stream, draw_paper, paper_items, stock_by_cell, wanted_cells
+from question_bank.models import CellLevel, ItemLevel, ItemType
 from question_bank.queries import Cell, PoolItem
 
 TF, SC, MC = ItemType.TF, ItemType.SC, ItemType.MC
 
 
-def item(serial: int, *, area: int = 1, kind: ItemType = TF, point: str = "", is_local: bool = False) -> PoolItem:
+def item(
+    serial: int, *, area: int = 1, kind: ItemType = TF, point: str = "", is_local: bool = False,
+    level: ItemLevel = ItemLevel.GRASP,
+) -> PoolItem:  # fmt: skip
     return PoolItem(
         revision_id=UUID(int=serial),
         area=area,
         type=kind,
-        level=ItemLevel.GRASP,
+        level=level,
         key_point=point or f"要点{serial}",
         is_local=is_local,
         option_count=0 if kind is TF else 4 if kind is SC else 5,
     )
 
 
-def cell(area: int, kind: ItemType, count: int) -> Cell:
-    return Cell(area=area, area_name=f"领域{area}", weight_percent=10, type=kind, count=count)
+def cell(area: int, kind: ItemType, count: int, level: CellLevel = CellLevel.ANY) -> Cell:
+    return Cell(area=area, area_name=f"领域{area}", weight_percent=10, type=kind, count=count, level=level)
 
 
 def big_pool() -> list[PoolItem]:
@@ -157,3 +160,35 @@ def test_shown_letters_lead_back_to_the_revisions_own() -> None:
     expected = "".join(sorted("ABCDE"[multiple.order["ABCDE".index(letter)]] for letter in shown))
     assert multiple.original(shown) == expected
     assert multiple.original("T") == "?"
+
+
+levels = st.sampled_from(ItemLevel)
+
+
+@given(st.lists(levels, min_size=12, max_size=30), st.dictionaries(levels, st.integers(1, 2)), st.integers(0, 2**32))
+@settings(max_examples=80, deadline=None)
+def test_each_level_gets_its_count_and_no_item_comes_twice(
+    there: list[ItemLevel], wanted: dict[ItemLevel, int], seed: int
+) -> None:
+    pool = [item(serial, level=level) for serial, level in enumerate(there, start=1)]
+    pool += [item(100 + serial, kind=SC, level=level) for serial, level in enumerate(there, start=1)]
+    cells = [cell(1, TF, count, CellLevel(level.value)) for level, count in wanted.items()] + [cell(1, SC, 5)]
+    if any(there.count(level) < count for level, count in wanted.items()):
+        with pytest.raises(BankTooSmall):
+            draw_paper(pool, cells, seed=seed)
+        return
+    by_id = {entry.revision_id: entry for entry in pool}
+    drawn = [by_id[entry.revision_id] for entry in draw_paper(pool, cells, seed=seed).items]
+    assert len(set(drawn)) == len(drawn) == sum(wanted.values()) + 5
+    assert Counter(entry.level for entry in drawn if entry.type is TF) == wanted
+
+
+def test_a_cell_for_any_level_leaves_the_levels_that_have_their_own() -> None:
+    pool = [item(serial, level=level) for serial, level in enumerate([*ItemLevel] * 4, start=1)]
+    stock = stock_by_cell(pool, wanted_cells([cell(1, TF, 3, CellLevel.KNOW), cell(1, TF, 8)]))
+    assert [{entry.level for entry in part} for part in stock] == [
+        {ItemLevel.GRASP, ItemLevel.MASTER},
+        {ItemLevel.KNOW},
+    ]
+    with pytest.raises(BankTooSmall, match="熟练掌握"):
+        draw_paper(pool, [cell(1, TF, 5, CellLevel.MASTER)], seed=1)

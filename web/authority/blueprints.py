@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
@@ -11,19 +12,26 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from question_bank.blueprints import Health, change_blueprint, get_bank_health
-from question_bank.models import ItemType
-from question_bank.queries import list_blueprints
+from exams.paper_targets import find_target_figures
+from question_bank.blueprint_changes import change_blueprint, check_draft
+from question_bank.blueprints import BankHealth, CellHealth, Health, get_bank_health, judge_blueprint
+from question_bank.models import CellLevel, ItemType, McRule
+from question_bank.queries import BlueprintView, get_blueprint, list_blueprints
 from training.accounts import Viewer
 from training.errors import N_, AnpeiError
 from training.models import Role
 from web.attempts import attempt
 from web.auth import acting_as
+from web.authority.blueprint_form import (
+    BlueprintForm,
+    form_of,
+    read_form,
+    rows_of_areas,
+    target_values,
+    whole_number,
+)
 from web.authority.items import DESK
 from web.i18n.catalogue import gettext
-
-if TYPE_CHECKING:
-    from litestar.datastructures import FormMultiDict
 
 _WORDS = {
     Health.SHORT: N_("不足"),
@@ -68,10 +76,12 @@ class BlueprintController(Controller):
         now: NamedDependency[datetime],
         code: FromPath[str],
     ) -> Template:
-        """One blueprint: area × type, the need against what is published."""
+        """One blueprint: area × level × type, the need against what is published."""
         acting_as(viewer, *DESK)
+        health = await get_bank_health(session, code, now=now)
         context = {
-            "health": await get_bank_health(session, code, now=now),
+            "health": health,
+            "figures": await find_target_figures(session, health.blueprint, now=now),
             "word_of": _word_of,
             "types": list(ItemType),
             "legend": list(Health),
@@ -87,9 +97,35 @@ class BlueprintController(Controller):
         now: NamedDependency[datetime],
         code: FromPath[str],
     ) -> Template:
-        """The counts, to be changed."""
+        """Everything that a reviewer decides, to be changed."""
         acting_as(viewer, Role.QUESTION_REVIEWER)
-        return await _edit_page(session, code, now=now)
+        form = form_of(await get_blueprint(session, code))
+        return Template("authority/blueprints/edit.html", context=await _draft_context(session, code, form, now=now))
+
+    @post("/{code:str}/draft", status_code=200)
+    async def check(
+        self,
+        request: Request,  # type: ignore[type-arg]
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        code: FromPath[str],
+    ) -> Template:
+        """What is typed held against the bank, with a row more (`add`) or less (`drop`) if one was asked for.
+
+        Nothing is kept.
+        """
+        acting_as(viewer, Role.QUESTION_REVIEWER)
+        data = await request.form()
+        form = read_form(data)
+        if "add" in data:
+            form = form.with_row(whole_number(str(data["add"])))
+        elif "drop" in data:
+            form = form.without_row(whole_number(str(data["drop"])))
+        context = await _draft_context(session, code, form, now=now)
+        is_live = request.headers.get("hx-target") == "live-check"
+        return Template("authority/blueprints/_check.html" if is_live else "authority/blueprints/edit.html",
+                        context=context | {"is_live": is_live})  # fmt: skip
 
     @post("/{code:str}/edit")
     async def change(
@@ -102,52 +138,68 @@ class BlueprintController(Controller):
     ) -> Template | Redirect:
         """Begin a new version."""
         acting_as(viewer, Role.QUESTION_REVIEWER)
-        data = await request.form()
+        form = read_form(await request.form())
         async with attempt(session) as tried:
             await change_blueprint(
-                session, code=code, based_on=_number(data, "based_on"), minutes=_number(data, "minutes"),
-                pass_score=_number(data, "pass_score"), counts=_counts(data), actor_id=viewer.person_id, now=now,
+                session, code=code, based_on=whole_number(form.based_on), draft=form.draft(),
+                actor_id=viewer.person_id, now=now,
             )  # fmt: skip
         if tried.error:
-            return await _edit_page(session, code, now=now, typed=data, error=tried.error)
+            context = await _draft_context(session, code, form, now=now, error=tried.error)
+            return Template("authority/blueprints/edit.html", context=context, status_code=422)
         return Redirect(f"/authority/blueprints/{code}")
 
 
-def _number(data: FormMultiDict, name: str) -> int:
-    """A whole number, or -1, which no field takes."""
-    text = str(data.get(name, ""))
-    return int(text) if text.isdecimal() and len(text) <= 6 else -1  # noqa: PLR2004 - more is no number of ours
-
-
-def _counts(data: FormMultiDict) -> dict[tuple[int, ItemType], int]:
-    """Fields named count-AREA-TYPE."""
-    counts = {}
-    for name in data:
-        area, _, item_type = name.removeprefix("count-").partition("-")
-        if name.startswith("count-") and area.isdecimal() and item_type in set(ItemType):
-            counts[int(area), ItemType(item_type)] = _number(data, name)
-    return counts
-
-
-async def _edit_page(
-    session: AsyncSession,
-    code: str,
-    *,
-    now: datetime,
-    typed: FormMultiDict | None = None,
-    error: AnpeiError | None = None,
-) -> Template:
-    health = await get_bank_health(session, code, now=now)
-    blueprint = health.blueprint
-    values = {
-        "based_on": str(blueprint.version),
-        "minutes": str(blueprint.minutes),
-        "pass_score": str(blueprint.pass_score),
-        **{f"count-{cell.area}-{cell.type.value}": str(cell.count) for cell in blueprint.cells},
+async def _draft_context(
+    session: AsyncSession, code: str, form: BlueprintForm, *, now: datetime, error: AnpeiError | None = None
+) -> dict[str, Any]:
+    """The form beside what the bank says to it."""
+    current = await get_blueprint(session, code)
+    draft = form.draft()
+    fault = error
+    try:
+        check_draft(draft, current)
+    except AnpeiError as found:
+        fault = fault or found
+    wanted = draft.applied_to(current)
+    health = await judge_blueprint(session, _with_empty_rows(wanted, form), now=now)
+    figures = None if fault else await find_target_figures(session, wanted, now=now)
+    return {
+        "form": form,
+        "areas": rows_of_areas(form, health),
+        "seen": _seen_by_row(form, health),
+        "health": health,
+        "current": current,
+        "figures": figures,
+        "mean": target_values(figures.mean) if figures else {},
+        "fault": fault,
+        "error": error,
+        "is_live": False,
+        "word_of": _word_of,
+        "types": list(ItemType),
+        "levels": list(CellLevel),
+        "mc_rules": list(McRule),
     }
-    values |= {name: str(typed[name]) for name in typed or {} if name in values and typed}
-    context = {"health": health, "types": list(ItemType), "values": values, "error": error}
-    return Template("authority/blueprints/edit.html", context=context, status_code=422 if error else 200)
+
+
+def _with_empty_rows(wanted: BlueprintView, form: BlueprintForm) -> BlueprintView:
+    """The cells with those of rows that ask for nothing yet, so that the page can say what the bank has for them."""
+    named, counts = {cell.area: cell for cell in wanted.cells}, {cell.key: cell.count for cell in wanted.cells}
+    empty = [
+        replace(named[row.area], type=kind, level=row.level, count=0)
+        for row in form.rows
+        for kind in ItemType
+        if row.area in named
+        and (row.area, kind, row.level) not in counts
+        and not counts.get((row.area, kind, CellLevel.ANY))
+    ]
+    return replace(wanted, cells=(*wanted.cells, *dict.fromkeys(empty)))
+
+
+def _seen_by_row(form: BlueprintForm, health: BankHealth) -> dict[tuple[int, ItemType], CellHealth | None]:
+    """What the bank has for each field of the form."""
+    seen = {each.cell.key: each for each in health.cells}
+    return {(row.number, kind): seen.get((row.area, kind, row.level)) for row in form.rows for kind in ItemType}
 
 
 HANDLERS = [BlueprintController]

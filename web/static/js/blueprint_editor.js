@@ -1,25 +1,19 @@
-// Adds up the counts while they are typed and marks cells that the bank cannot fill.
+// Puts the bank's own figures into the fields of the equating target; the page checks itself by htmx.
 "use strict";
 
 (() => {
   const form = document.getElementById("blueprint-form");
-  const line = document.getElementById("live-check");
-  if (!form || !line) return;
-  const fields = Array.from(form.querySelectorAll("input[data-have]"));
+  const button = document.getElementById("take-mean");
+  if (!form || !button) return;
+  button.hidden = false;
 
-  const check = () => {
-    const items = fields.reduce((sum, field) => sum + (Number.parseInt(field.value, 10) || 0), 0);
-    const over = fields.filter((field) => Number(field.value) > Number(field.dataset.have));
-    fields.forEach((field) => field.classList.toggle("is-over", over.includes(field)));
-    const total = line.dataset.template
-      .replace("{items}", String(items))
-      .replace("{points}", String(items * Number(form.dataset.points)));
-    line.textContent = over.length ? `${total} ${line.dataset.short.replace("{n}", String(over.length))}` : total;
-    line.classList.toggle("alert-warning", over.length > 0);
-    line.classList.toggle("alert-success", over.length === 0);
-    line.hidden = false;
-  };
-
-  form.addEventListener("input", check);
-  check();
+  button.addEventListener("click", () => {
+    const mean = document.getElementById("bank-mean");
+    if (!mean) return;
+    for (const name of ["ability", "score", "information"]) {
+      form.elements[`target_${name}`].value = mean.dataset[name];
+    }
+    form.querySelector("input[name='target'][value='OWN']").checked = true;
+    form.dispatchEvent(new Event("input", { bubbles: true }));
+  });
 })();
