@@ -12,7 +12,8 @@ import sqlalchemy
 from sqlalchemy import bindparam, func
 from sqlmodel import col, select
 
-from exams.answers import DeviceTaken, SittingEnded
+from exams.accommodations import Accommodations
+from exams.answers import DeviceTaken, SittingEnded, SittingPaused
 from exams.chain import first_link, next_link
 from exams.marking import last_choices
 from exams.models import (
@@ -32,7 +33,9 @@ from exams.models import (
     SittingStatus,
 )
 from exams.papers import LETTERS, paper_items
+from exams.sitting_states import UNDER_WAY
 from exams.sittings import Device, holds_sitting
+from exams.standing import LAST_NOTICE, SittingNotice
 from exams.timing import earliest_leave, is_over, seconds_left
 from question_bank.models import ItemType, McRule
 from question_bank.queries import get_drawn_blueprint, list_revisions
@@ -92,6 +95,7 @@ class AnswerSheet:
     answered: int
     last_seq: int
     chain_head: bytes
+    accommodations: Accommodations
     items: tuple[SheetItem, ...]
 
 
@@ -119,6 +123,14 @@ class SittingState:
     chain_head: bytes
     has_ended: bool
     grace_ends_at: datetime
+    accommodations: Accommodations
+    notice: SittingNotice | None
+    is_holder: bool
+
+    @property
+    def is_paused(self) -> bool:
+        """The clock stands still, and so do the questions."""
+        return self.status is SittingStatus.PAUSED
 
     @property
     def is_closing(self) -> bool:
@@ -177,7 +189,7 @@ class Occasion:
     @property
     def can_start(self) -> bool:
         """Whether the way in leads to a new or an open sitting."""
-        return self.status is SittingStatus.OPEN or self.attempts_left > 0
+        return self.status in UNDER_WAY or self.attempts_left > 0
 
 
 async def get_own_sitting(session: AsyncSession, *, sitting_id: UUID, person_id: UUID) -> Sitting:
@@ -195,15 +207,19 @@ async def get_answer_sheet(
     """The paper in the candidate's own order, with the saved answers and the last sequence number.
 
     With a `device`, only for the one that holds the open sitting, so that nobody reads along
-    elsewhere, and of a certificate exam not after the end: `DeviceTaken`, `SittingEnded`.
+    elsewhere, and of a certificate exam not after the end: `DeviceTaken`, `SittingEnded`. While the
+    clock stands still nobody reads on: `SittingPaused`.
     """
     sitting = await _read(session, sitting_id=sitting_id, person_id=person_id, now=now)
     if device is not None:
-        has_ended = sitting.status is not SittingStatus.OPEN or is_over(sitting.deadline, now=now)
+        is_late = sitting.status is SittingStatus.OPEN and is_over(sitting.deadline, now=now)
+        has_ended = sitting.status not in UNDER_WAY or is_late
         if has_ended and sitting.booking_id is not None:
             raise SittingEnded
         if not has_ended and not holds_sitting(sitting, device):
             raise DeviceTaken
+        if sitting.status is SittingStatus.PAUSED:
+            raise SittingPaused
     blueprint = await get_drawn_blueprint(session, sitting.blueprint_id)
     state, answers = _state_of(sitting, now=now), _answers_of(sitting)
     paper = paper_items(sitting.paper)
@@ -233,13 +249,16 @@ async def get_answer_sheet(
         answered=state.answered,
         last_seq=state.last_seq,
         chain_head=state.chain_head,
+        accommodations=state.accommodations,
         items=tuple(items),
     )
 
 
-async def get_sitting_state(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime) -> SittingState:
-    """How one's sitting stands."""
-    return _state_of(await _read(session, sitting_id=sitting_id, person_id=person_id, now=now), now=now)
+async def get_sitting_state(
+    session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime, device: Device | None = None
+) -> SittingState:
+    """How one's sitting stands, for a `device` also whether it is the one that may answer."""
+    return _state_of(await _read(session, sitting_id=sitting_id, person_id=person_id, now=now), now=now, device=device)
 
 
 _LEAVE, _GRACE = "exam.leave_min", "exam.late_grace_seconds"
@@ -273,7 +292,11 @@ _EVENTS = (
 )
 _SITTING = _with_title(
     sqlalchemy.select(
-        *Sitting.metadata.tables["sitting"].c, _TITLE, _EVENTS.label("events"), RULES.label("rules")
+        *Sitting.metadata.tables["sitting"].c,
+        _TITLE,
+        _EVENTS.label("events"),
+        RULES.label("rules"),
+        LAST_NOTICE.label("notice"),
     ).select_from(Sitting)
 )
 
@@ -301,8 +324,8 @@ def _chain_head(sitting: Any) -> bytes:  # noqa: ANN401 - a row
     return head
 
 
-def _state_of(sitting: Any, *, now: datetime) -> SittingState:  # noqa: ANN401 - a row
-    is_open = sitting.status is SittingStatus.OPEN
+def _state_of(sitting: Any, *, now: datetime, device: Device | None = None) -> SittingState:  # noqa: ANN401 - a row
+    is_open, is_under_way = sitting.status is SittingStatus.OPEN, sitting.status in UNDER_WAY
     is_certificate_exam = sitting.booking_id is not None
     rules = check_rules(sitting.rules, (_LEAVE, _GRACE))
     minutes = int(rules[_LEAVE]) if is_certificate_exam else 0
@@ -313,17 +336,20 @@ def _state_of(sitting: Any, *, now: datetime) -> SittingState:  # noqa: ANN401 -
         status=SittingStatus.TIMED_OUT if is_open and is_over(sitting.deadline, now=now) else sitting.status,
         is_certificate_exam=is_certificate_exam,
         device_number=sitting.device_number,
-        is_released=is_open and sitting.device_token_hash is None,
+        is_released=is_under_way and sitting.device_token_hash is None,
         started_at=sitting.started_at,
         deadline=sitting.deadline,
         leave_at=earliest_leave(sitting.started_at, sitting.deadline, leave_minutes=minutes),
-        seconds_left=seconds_left(sitting.deadline, now=now) if is_open else 0,
+        seconds_left=seconds_left(sitting.deadline, now=sitting.paused_at or now) if is_under_way else 0,
         total=sitting.item_count,
         answered=len(_answers_of(sitting)),
         last_seq=max((event[0] for event in sitting.events or ()), default=0),
         chain_head=_chain_head(sitting),
         has_ended=sitting.submitted_at is not None,
         grace_ends_at=sitting.deadline + timedelta(seconds=int(rules[_GRACE])),
+        accommodations=Accommodations.read(sitting.accommodations),
+        notice=SittingNotice.read(sitting.notice),
+        is_holder=device is not None and holds_sitting(sitting, device),
     )
 
 
@@ -408,7 +434,7 @@ async def _certificate_occasions(session: AsyncSession, person_id: UUID, now: da
                 closes_at=exam_session.ends_at,
                 status=_shown_status(sitting, now),
                 seconds_left=_left(sitting, now),
-                attempts_left=0 if sitting or now >= exam_session.ends_at else 1,
+                attempts_left=int(_may_begin(booking, sitting) and now < exam_session.ends_at),
             )
         )
     return occasions
@@ -461,6 +487,11 @@ async def _sittings_of(session: AsyncSession, person_id: UUID) -> list[Sitting]:
     return list((await session.exec(statement)).all())
 
 
+def _may_begin(booking: Booking, sitting: Sitting | None) -> bool:
+    """Checked in, and not sat; after a sitting that was voided only if the authority allows another."""
+    return sitting is None and booking.status is BookingStatus.CHECKED_IN
+
+
 def _shown_status(sitting: Sitting | None, now: datetime) -> SittingStatus | None:
     if sitting is None:
         return None
@@ -469,4 +500,6 @@ def _shown_status(sitting: Sitting | None, now: datetime) -> SittingStatus | Non
 
 
 def _left(sitting: Sitting | None, now: datetime) -> int:
-    return seconds_left(sitting.deadline, now=now) if sitting and sitting.status is SittingStatus.OPEN else 0
+    if sitting is None or sitting.status not in UNDER_WAY:
+        return 0
+    return seconds_left(sitting.deadline, now=sitting.paused_at or now)

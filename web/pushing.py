@@ -28,6 +28,7 @@ from prometheus_client import Counter, Gauge
 from exams.sittings import CHANNEL
 from exams.standing import Standing, list_standings
 from training.accounts import find_viewer
+from web.api.bodies import sitting_notice_out
 from web.auth import read_token
 from web.observing import HEADERS
 from web.settings import libpq_url
@@ -276,7 +277,7 @@ def _state(stream: Stream, standing: Standing, now: datetime) -> dict[str, Any]:
         "is_released": standing.is_released,
         "is_holder": is_holder and not standing.is_released,
         "now": now,
-        "notice": notice and {"kind": notice.kind, "reason": notice.reason, "minutes": notice.minutes, "at": notice.at},
+        "notice": sitting_notice_out(notice) if notice else None,
     }
 
 

@@ -11,6 +11,7 @@ import msgspec
 if TYPE_CHECKING:
     from exams.sheets import AnswerSheet, Occasion, SittingResult, SittingState
     from exams.sittings import Entry
+    from exams.standing import SittingNotice
 
 _TOKEN = "What this device sends as X-Sitting-Token; empty once the sitting has ended."  # noqa: S105 - a description
 _HEAD = "The link of the last stored act, in hex: the next act's link is made from it (docs: exams/chain.py)."
@@ -90,6 +91,20 @@ class PaperOut(msgspec.Struct):
     items: list[ItemOut]
 
 
+class SittingNoticeOut(msgspec.Struct):
+    """What the site, or another device of one's own, last did to a sitting; `at` tells one from the next."""
+
+    kind: Annotated[
+        str,
+        msgspec.Meta(
+            description="EXTENDED, PAUSED, RESUMED, RELEASED, TAKEN_OVER, CLOSED_BY_SITE or VOIDED",
+        ),
+    ]
+    reason: str
+    at: datetime
+    minutes: Annotated[int | None, msgspec.Meta(description="Of an extension.")] = None
+
+
 class StateOut(msgspec.Struct):
     """How a sitting stands."""
 
@@ -105,6 +120,13 @@ class StateOut(msgspec.Struct):
     device_number: int
     is_released: bool
     chain_head: Annotated[str, msgspec.Meta(description=_HEAD)]
+    has_ended: Annotated[
+        bool, msgspec.Meta(description="False after the deadline while answers made before it may still arrive.")
+    ]
+    is_paused: bool
+    is_holder: Annotated[bool, msgspec.Meta(description="Whether this sign-in, or this X-Sitting-Token, may answer.")]
+    now: datetime
+    notice: SittingNoticeOut | None = None
 
 
 class AreaOut(msgspec.Struct):
@@ -193,7 +215,7 @@ def paper_out(sheet: AnswerSheet) -> PaperOut:
     )
 
 
-def state_out(state: SittingState) -> StateOut:
+def state_out(state: SittingState, *, now: datetime) -> StateOut:
     """As JSON."""
     return StateOut(
         sitting_id=state.sitting_id,
@@ -208,7 +230,17 @@ def state_out(state: SittingState) -> StateOut:
         device_number=state.device_number,
         is_released=state.is_released,
         chain_head=state.chain_head.hex(),
+        has_ended=state.has_ended,
+        is_paused=state.is_paused,
+        is_holder=state.is_holder,
+        now=now,
+        notice=sitting_notice_out(state.notice) if state.notice else None,
     )
+
+
+def sitting_notice_out(notice: SittingNotice) -> SittingNoticeOut:
+    """As JSON, for a page that asks and for one that is pushed to."""
+    return SittingNoticeOut(notice.kind, notice.reason, notice.at, notice.minutes)
 
 
 def result_out(result: SittingResult) -> ResultOut:

@@ -164,13 +164,22 @@ class ApiSittingController(Controller):
     @get("/sittings/{sitting_id:uuid}", summary="The state of a sitting")
     async def show_state(
         self,
+        request: Request,  # type: ignore[type-arg]
         session: NamedDependency[AsyncSession],
         viewer: NamedDependency[Viewer],
+        services: NamedDependency[Services],
         now: NamedDependency[datetime],
         sitting_id: FromPath[UUID],
     ) -> StateOut:
-        """Give status, time left and counts."""
-        return state_out(await get_sitting_state(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now))
+        """Give status, time left, counts, and what was last done to it by others.
+
+        A browser is told the same at once by `GET /sittings/{sitting_id}/events`.
+        """
+        state = await get_sitting_state(
+            session, sitting_id=sitting_id, person_id=viewer.person_id, now=now,
+            device=_device(viewer, services, _token(request)),
+        )  # fmt: skip
+        return state_out(state, now=now)
 
     @put(
         "/sittings/{sitting_id:uuid}/answers",
