@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, func, or_, select
 
 from exams.answers import DeviceTaken, SittingEnded, WrongDevice, device_token, device_token_hash
+from exams.identity.checks import record_officer_check
 from exams.models import (
     Booking,
     CheckVerdict,
@@ -24,7 +25,7 @@ from exams.models import (
 )
 from training.calendar import china_date
 from training.columns import new_id
-from training.errors import N_, BadInput
+from training.errors import N_, BadInput, Conflict, NotFound
 from training.models import Person
 from training.rules import get_number
 
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 MOST_FACTS = 20
 MOST_PER_SITTING = 500
-# The `kind` of the one SittingEvent that says that more came than were stored.
-FACTS_FULL = "FACTS_FULL"
+# The `kind` of the one SittingEvent that says that more came than were stored, and of a check of identity on the way.
+FACTS_FULL, CHECKED_AGAIN = "FACTS_FULL", "CHECKED_AGAIN"
 FROM_THE_PAGE = frozenset(
     {
         IntegrityKind.LEFT_FULL_SCREEN,
@@ -59,6 +60,12 @@ class BadFacts(BadInput):
     """Not what our page sends."""
 
     message = N_("提交的记录不完整或格式有误，没有保存。")
+
+
+class NobodySits(Conflict):
+    """A check on the way needs somebody who is answering."""
+
+    message = N_("这名考生现在没有在答题，不需要再次核验。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +266,37 @@ async def list_due_checks(session: AsyncSession, *, exam_session_id: UUID, now: 
         .having(checked_at <= now - timedelta(minutes=every))
     )
     return {booking_id: (now - at) // timedelta(minutes=1) for booking_id, at in (await session.exec(statement)).all()}
+
+
+async def check_again(
+    session: AsyncSession,
+    *,
+    booking_id: UUID,
+    exam_session_id: UUID,
+    site_id: UUID,
+    reason: str,
+    officer_id: UUID,
+    now: datetime,
+) -> None:
+    """An officer has looked again at a candidate who is sitting, and it is the same person.
+
+    Whoever doubts it notes an incident instead. Raises `NotFound`, `ReasonMissing`, `NobodySits`.
+    """
+    statement = (
+        select(Booking)
+        .join(ExamSession, col(ExamSession.id) == Booking.exam_session_id)
+        .where(Booking.id == booking_id, ExamSession.id == exam_session_id, ExamSession.site_id == site_id)
+        .with_for_update(of=Booking)
+    )
+    booking = (await session.exec(statement)).one_or_none()
+    if booking is None:
+        raise NotFound
+    sitting_id = await find_open_sitting(session, person_id=booking.person_id, booking_id=booking.id)
+    if sitting_id is None:
+        raise NobodySits
+    await record_officer_check(session, booking, is_same=True, reason=reason, note="", officer_id=officer_id, now=now)
+    session.add(SittingEvent(sitting_id=sitting_id, kind=CHECKED_AGAIN, actor_id=officer_id, reason=reason, at=now))
+    await session.flush()
 
 
 async def _held_sitting(session: AsyncSession, sitting_id: UUID, *, token: str, key: bytes) -> Sitting:

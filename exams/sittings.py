@@ -9,7 +9,8 @@ from sqlalchemy import ARRAY, Uuid, bindparam, text
 from sqlmodel import col, select
 
 from exams.answers import device_token, device_token_hash
-from exams.models import Booking, ExamSession, Sitting, SittingEvent, SittingStatus
+from exams.integrity import note_fact
+from exams.models import Booking, ExamSession, IntegrityKind, Sitting, SittingEvent, SittingStatus
 from exams.sitting_states import UNDER_WAY, SittingAct, step
 from exams.timing import extended, is_over, resumed, seconds_left
 from training import audit
@@ -103,6 +104,8 @@ async def resume_sitting(
     sitting.device_number += 1
     _bind(sitting, device)
     await _note_act(session, sitting, SittingAct.TAKEN_OVER, actor_id=person_id, now=now, device=sitting.device_number)
+    if sitting.enterprise_exam_id is not None:
+        await note_fact(session, sitting_id=sitting.id, kind=IntegrityKind.SECOND_DEVICE, now=now)
     return _entry(sitting, device, now=now, took_over=True)
 
 

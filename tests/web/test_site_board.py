@@ -10,12 +10,23 @@ import pytest
 from exams import board as boards
 from exams.answers import AnswerAct, device_token_hash, save_answers
 from exams.board import DoorsOpen, SeatState, StillSitting, finish_session, get_board, mark_no_shows
-from exams.models import BookingStatus, ExamSession, SessionStatus, Sitting
+from exams.identity.checks import SAME_PERSON
+from exams.models import (
+    BookingStatus,
+    ExamSession,
+    IntegrityEvent,
+    IntegrityKind,
+    SessionStatus,
+    Sitting,
+    SittingStatus,
+)
 from exams.starting import start_sitting
 from tests.makers.check_in import Desk, make_checked_in, make_desk
 from tests.makers.people import PASSWORD, make_organisation
 from tests.makers.sittings import make_device
+from training.calendar import china_date
 from training.models import OrganisationKind
+from training.rules import change_rule
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -207,3 +218,118 @@ async def test_the_seat_tells_whether_its_paper_is_as_hard_as_any_other(
     assert (
         "Shares more items with a neighbour than allowed" in (await client.get(f"{seats}/{desk.bookings[1].id}")).text
     )
+
+
+async def test_the_head_pauses_goes_on_and_ends_with_reasons(
+    client: Client, session: AsyncSession, desk: Desk, clock: FixedClock
+) -> None:
+    sitting_id = await begin(session, desk, 0)
+    await session.commit()
+    clock.instant = desk.exam_session.starts_at + timedelta(minutes=10)
+    await client.sign_in(desk.head.phone, PASSWORD)
+    board = f"/site/sessions/{desk.exam_session.id}"
+    seat = f"{board}/seats/{desk.booking.id}"
+    assert (await client.submit(f"{seat}/pause", {"reason": " "})).status_code == 422
+    await client.submit(f"{seat}/pause", {"reason": "考生身体不适"})
+    clock.advance(minutes=7)
+    live = (await client.get(f"{board}/live")).text
+    for words in ("已暂停", "计时停止", "剩余 110 分钟"):
+        assert words in live
+    page = (await client.get(seat)).text
+    assert "考生身体不适" in page
+    assert f"{seat}/resume" in page
+    assert f"{seat}/pause" not in page
+    await client.submit(f"{seat}/resume", {"reason": "恢复"})
+    sitting = await session.get_one(Sitting, sitting_id, populate_existing=True)
+    assert sitting.deadline - sitting.started_at == timedelta(minutes=127)
+    assert (await client.submit(f"{seat}/end", {"reason": ""})).status_code == 422
+    await client.submit(f"{seat}/end", {"reason": "考生突发疾病送医"})
+    sitting = await session.get_one(Sitting, sitting_id, populate_existing=True)
+    assert sitting.status is SittingStatus.CLOSED_BY_SITE
+    assert sitting.receipt_signature is not None
+    page = (await client.get(seat)).text
+    for words in ("考试点终止", "考生突发疾病送医", "暂停考试", "继续考试"):
+        assert words in page
+    assert f"{seat}/end" not in page
+
+
+async def test_a_fire_alarm_stops_every_clock_at_once(
+    client: Client, session: AsyncSession, desk: Desk, clock: FixedClock
+) -> None:
+    sitting_ids = [await begin(session, desk, number) for number in range(3)]
+    await session.commit()
+    clock.instant = desk.exam_session.starts_at + timedelta(minutes=30)
+    await client.sign_in(desk.head.phone, PASSWORD)
+    board = f"/site/sessions/{desk.exam_session.id}"
+    assert "暂停全场（3 人）" in (await client.get(board)).text
+    empty = await client.submit(f"{board}/pause", {"reason": ""})
+    assert (empty.status_code, "请写明原因" in empty.text) == (422, True)
+    await client.submit(f"{board}/pause", {"reason": "火警演练"})
+    clock.advance(minutes=12)
+    page = (await client.get(board)).text
+    assert "全部继续（3 人）" in page
+    assert f"{board}/pause" not in page
+    await client.submit(f"{board}/resume", {"reason": "解除"})
+    for sitting_id in sitting_ids:
+        sitting = await session.get_one(Sitting, sitting_id, populate_existing=True)
+        assert (sitting.status, sitting.deadline - sitting.started_at) == (SittingStatus.OPEN, timedelta(minutes=132))
+
+
+@pytest.mark.parametrize("act", ["release", "pause", "resume", "end", "extend"])
+async def test_an_invigilator_is_sent_to_the_head_for_every_act(
+    client: Client, session: AsyncSession, desk: Desk, act: str
+) -> None:
+    await begin(session, desk, 0)
+    await session.commit()
+    await client.sign_in(desk.invigilator.phone, PASSWORD)
+    seat = f"/site/sessions/{desk.exam_session.id}/seats/{desk.booking.id}"
+    assert (await client.submit(f"{seat}/{act}", {"reason": "x", "minutes": "5"})).status_code == 403
+    assert "由考试点负责人决定" in (await client.get(seat)).text
+
+
+async def test_facts_stand_beside_the_acts_and_are_called_facts(
+    client: Client, session: AsyncSession, desk: Desk, clock: FixedClock
+) -> None:
+    sitting_id = await begin(session, desk, 0)
+    at = desk.exam_session.starts_at + timedelta(minutes=5)
+    for number, kind in enumerate([IntegrityKind.TAB_HIDDEN, IntegrityKind.TAB_HIDDEN, IntegrityKind.PASTE]):
+        session.add(
+            IntegrityEvent(
+                sitting_id=sitting_id, client_id=str(number), kind=kind, began_at=at + timedelta(minutes=number),
+                seconds=9, detail={"length": 12} if kind is IntegrityKind.PASTE else {}, received_at=at,
+            )
+        )  # fmt: skip
+    await session.commit()
+    clock.instant = at + timedelta(minutes=5)
+    await client.sign_in(desk.invigilator.phone, PASSWORD)
+    board = f"/site/sessions/{desk.exam_session.id}"
+    live = (await client.get(f"{board}/live")).text
+    assert "3 条屏幕事实" in live
+    assert "不是结论" in live
+    page = (await client.get(f"{board}/seats/{desk.booking.id}")).text
+    for words in ("切换到其他页面或程序", "2 次", "共 18 秒", "12 个字符", "不是结论"):
+        assert words in page
+
+
+async def test_an_officer_checks_identity_again_when_the_rule_says_so(
+    client: Client, session: AsyncSession, desk: Desk, clock: FixedClock
+) -> None:
+    await begin(session, desk, 0)
+    at = desk.exam_session.starts_at + timedelta(minutes=40)
+    await change_rule(
+        session, code="exam.face_recheck_min", value=30, basis="[D] test",
+        effective_from=china_date(at) - timedelta(days=1), changed_by=None,
+    )  # fmt: skip
+    await session.commit()
+    clock.instant = at
+    await client.sign_in(desk.invigilator.phone, PASSWORD)
+    board = f"/site/sessions/{desk.exam_session.id}"
+    seat = f"{board}/seats/{desk.booking.id}"
+    assert "应再次核验（已 45 分钟）" in (await client.get(f"{board}/live")).text
+    assert "距上次核验已 45 分钟" in (await client.get(seat)).text
+    assert (await client.submit(f"{seat}/check", {"reason": "看着像"})).status_code == 422
+    await client.submit(f"{seat}/check", {"reason": SAME_PERSON[0]})
+    assert "应再次核验" not in (await client.get(f"{board}/live")).text
+    assert "考试中再次核验身份" in (await client.get(seat)).text
+    nobody = f"{board}/seats/{desk.bookings[1].id}"
+    assert "现在没有在答题" in (await client.submit(f"{nobody}/check", {"reason": SAME_PERSON[0]})).text

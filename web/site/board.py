@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -14,14 +15,20 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams import board as boards
-from exams import sittings
-from exams.handing_in import NOT_MARKED
+from exams import integrity, sittings
+from exams.handing_in import NOT_MARKED, hand_in_by_site
+from exams.identity.checks import SAME_PERSON
+from exams.models import IntegrityKind
+from exams.sitting_states import SittingAct
 from training.accounts import Viewer
 from training.calendar import china_date
 from training.errors import N_, AnpeiError, BadInput
 from training.models import Role
 from web.attempts import attempt
+from web.services import Services
 from web.site.desk import Officer, may_assess, may_run_sessions, officer_of
+
+_SHOWN_FACTS = 200
 
 # How the kinds of a seat's history read; `web.site.board` passes them to the seat's page.
 HAPPENINGS = {
@@ -31,6 +38,12 @@ HAPPENINGS = {
     sittings.EXTENDED: N_("延长时间"),
     sittings.HANDED_IN: N_("考生交卷"),
     sittings.TIMED_OUT: N_("到时自动交卷"),
+    SittingAct.PAUSED: N_("暂停考试"),
+    SittingAct.RESUMED: N_("继续考试"),
+    SittingAct.CLOSED_BY_SITE: N_("考试点终止考试"),
+    SittingAct.VOIDED: N_("考核发证机关作废考试"),
+    integrity.CHECKED_AGAIN: N_("考试中再次核验身份"),
+    integrity.FACTS_FULL: N_("屏幕事实已满 500 条，之后的只计数、不再逐条保存"),
     NOT_MARKED: N_("自动评分未成功，将再次尝试"),
     boards.INCIDENT: N_("情况记录"),
     "booking.checked_in": N_("签到"),
@@ -51,6 +64,24 @@ class ExtensionForm:
 
     minutes: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class FactGroup:
+    """All facts of one kind at a seat."""
+
+    kind: IntegrityKind
+    count: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class SeatMoment:
+    """One line of a seat's time line: an act, or a fact."""
+
+    at: datetime
+    happening: boards.Happening | None = None
+    fact: integrity.FactLine | None = None
 
 
 @dataclass
@@ -101,9 +132,48 @@ class BoardController(Controller):
         exam_session_id: FromPath[UUID],
     ) -> Template:
         """The board's changing part, asked for every five seconds."""
-        officer = officer_of(viewer)
-        board = await boards.get_board(session, exam_session_id=exam_session_id, site_id=officer.site_id, now=now)
-        return Template("site/_board.html", context={"board": board})
+        context = await _board_context(session, officer_of(viewer), exam_session_id, now)
+        return Template("site/_board.html", context=context)
+
+    @post("/site/sessions/{exam_session_id:uuid}/pause")
+    async def pause(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        data: URLEncodedBody[ReasonForm],
+    ) -> Template | Redirect:
+        """Stop everybody's clock at one instant, as when the fire alarm rings; the site head alone."""
+        officer = officer_of(viewer, Role.SITE_HEAD)
+        async with attempt(session) as tried:
+            await sittings.pause_session(
+                session, exam_session_id=exam_session_id, site_id=officer.site_id, actor_id=officer.person_id,
+                reason=data.reason, now=now,
+            )  # fmt: skip
+        if tried.error:
+            return await _show_board(session, officer, exam_session_id, now, error=tried.error, act="pause", form=data)
+        return Redirect(f"/site/sessions/{exam_session_id}")
+
+    @post("/site/sessions/{exam_session_id:uuid}/resume")
+    async def resume(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        data: URLEncodedBody[ReasonForm],
+    ) -> Template | Redirect:
+        """Let every stopped clock run again."""
+        officer = officer_of(viewer, Role.SITE_HEAD)
+        async with attempt(session) as tried:
+            await sittings.resume_session(
+                session, exam_session_id=exam_session_id, site_id=officer.site_id, actor_id=officer.person_id,
+                reason=data.reason, now=now,
+            )  # fmt: skip
+        if tried.error:
+            return await _show_board(session, officer, exam_session_id, now, error=tried.error, act="resume", form=data)
+        return Redirect(f"/site/sessions/{exam_session_id}")
 
     @post("/site/sessions/{exam_session_id:uuid}/finish")
     async def finish(
@@ -151,8 +221,8 @@ class SeatController(Controller):
         booking_id: FromPath[UUID],
         data: URLEncodedBody[ReasonForm],
     ) -> Template | Redirect:
-        """Let the candidate go on at another computer."""
-        officer = officer_of(viewer)
+        """Let the candidate go on at another computer; the site head alone."""
+        officer = officer_of(viewer, Role.SITE_HEAD)
         seat = await _get_seat(session, officer, exam_session_id, booking_id, now)
         async with attempt(session) as tried:
             await sittings.release_device(
@@ -160,6 +230,86 @@ class SeatController(Controller):
                 reason=data.reason, now=now,
             )  # fmt: skip
         return await _answer(session, officer, exam_session_id, booking_id, now, tried.error, act="release", form=data)
+
+    @post("/pause")
+    async def pause(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        booking_id: FromPath[UUID],
+        data: URLEncodedBody[ReasonForm],
+    ) -> Template | Redirect:
+        """Stop the candidate's clock; the site head alone."""
+        officer = officer_of(viewer, Role.SITE_HEAD)
+        seat = await _get_seat(session, officer, exam_session_id, booking_id, now)
+        async with attempt(session) as tried:
+            await sittings.pause_sitting(
+                session, sitting_id=_sitting_of(seat), site_id=officer.site_id, actor_id=officer.person_id,
+                reason=data.reason, now=now,
+            )  # fmt: skip
+        return await _answer(session, officer, exam_session_id, booking_id, now, tried.error, act="pause", form=data)
+
+    @post("/resume")
+    async def resume(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        booking_id: FromPath[UUID],
+        data: URLEncodedBody[ReasonForm],
+    ) -> Template | Redirect:
+        """Let it run again, with the time that was left."""
+        officer = officer_of(viewer, Role.SITE_HEAD)
+        seat = await _get_seat(session, officer, exam_session_id, booking_id, now)
+        async with attempt(session) as tried:
+            await sittings.resume_paused(
+                session, sitting_id=_sitting_of(seat), site_id=officer.site_id, actor_id=officer.person_id,
+                reason=data.reason, now=now,
+            )  # fmt: skip
+        return await _answer(session, officer, exam_session_id, booking_id, now, tried.error, act="resume", form=data)
+
+    @post("/end")
+    async def end(
+        self,
+        session: NamedDependency[AsyncSession],
+        services: NamedDependency[Services],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        booking_id: FromPath[UUID],
+        data: URLEncodedBody[ReasonForm],
+    ) -> Template | Redirect:
+        """End the sitting here; what is saved is marked. The site head alone."""
+        officer = officer_of(viewer, Role.SITE_HEAD)
+        seat = await _get_seat(session, officer, exam_session_id, booking_id, now)
+        async with attempt(session) as tried:
+            await hand_in_by_site(
+                session, sitting_id=_sitting_of(seat), site_id=officer.site_id, actor_id=officer.person_id,
+                reason=data.reason, now=now, countersign=services.keys.countersign,
+            )  # fmt: skip
+        return await _answer(session, officer, exam_session_id, booking_id, now, tried.error, act="end", form=data)
+
+    @post("/check")
+    async def check(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        booking_id: FromPath[UUID],
+        data: URLEncodedBody[ReasonForm],
+    ) -> Template | Redirect:
+        """Write down that an officer has looked again and it is the same person."""
+        officer = officer_of(viewer)
+        async with attempt(session) as tried:
+            await integrity.check_again(
+                session, booking_id=booking_id, exam_session_id=exam_session_id, site_id=officer.site_id,
+                reason=data.reason, officer_id=officer.person_id, now=now,
+            )  # fmt: skip
+        return await _answer(session, officer, exam_session_id, booking_id, now, tried.error, act="check", form=data)
 
     @post("/extend")
     async def extend(
@@ -220,11 +370,43 @@ class SeatController(Controller):
 
 
 async def _show_board(
-    session: AsyncSession, officer: Officer, exam_session_id: UUID, now: datetime, *, error: AnpeiError | None = None
+    session: AsyncSession,
+    officer: Officer,
+    exam_session_id: UUID,
+    now: datetime,
+    *,
+    error: AnpeiError | None = None,
+    act: str = "",
+    form: ReasonForm | None = None,
 ) -> Template:
-    board = await boards.get_board(session, exam_session_id=exam_session_id, site_id=officer.site_id, now=now)
-    context = {"board": board, "officer": officer, "error": error}
+    context = await _board_context(session, officer, exam_session_id, now)
+    context |= {"officer": officer, "error": error, "act": act, "typed": form.reason if form else ""}
     return Template("site/board.html", context=context, status_code=422 if error else 200)
+
+
+async def _board_context(
+    session: AsyncSession, officer: Officer, exam_session_id: UUID, now: datetime
+) -> dict[str, object]:
+    return {
+        "board": await boards.get_board(session, exam_session_id=exam_session_id, site_id=officer.site_id, now=now),
+        "facts": await integrity.count_facts(session, exam_session_id=exam_session_id),
+        "due": await integrity.list_due_checks(session, exam_session_id=exam_session_id, now=now),
+    }
+
+
+def group_facts(facts: Sequence[integrity.FactLine]) -> list[FactGroup]:
+    """The facts counted by kind, in the order of the kinds."""
+    by_kind = {kind: [fact for fact in facts if fact.kind is kind] for kind in IntegrityKind}
+    return [
+        FactGroup(kind, len(found), sum(fact.seconds for fact in found)) for kind, found in by_kind.items() if found
+    ]
+
+
+def _merge(happenings: Sequence[boards.Happening], facts: Sequence[integrity.FactLine]) -> list[SeatMoment]:
+    """One time line, the newest first."""
+    moments = [SeatMoment(one.at, happening=one) for one in happenings]
+    moments += [SeatMoment(one.began_at, fact=one) for one in facts[:_SHOWN_FACTS]]
+    return sorted(moments, key=lambda moment: moment.at, reverse=True)
 
 
 async def _get_seat(
@@ -261,11 +443,18 @@ async def _show_seat(
 ) -> Template:
     seat = await _get_seat(session, officer, exam_session_id, booking_id, now)
     board = await boards.get_board(session, exam_session_id=exam_session_id, site_id=officer.site_id, now=now)
+    happenings = await boards.list_happenings(session, booking_id=booking_id)
+    facts = await integrity.list_facts(session, sitting_id=seat.sitting_id) if seat.sitting_id else []
+    due = await integrity.list_due_checks(session, exam_session_id=exam_session_id, now=now)
     context = {
         "seat": seat,
         "board": board,
         "officer": officer,
-        "happenings": await boards.list_happenings(session, booking_id=booking_id),
+        "moments": _merge(happenings, facts),
+        "groups": group_facts(facts),
+        "unseen": max(len(facts) - _SHOWN_FACTS, 0),
+        "minutes_since_check": due.get(booking_id),
+        "check_reasons": SAME_PERSON,
         "words": HAPPENINGS,
         "error": error,
         "act": act,
