@@ -106,6 +106,7 @@ _AT_SITE = (
     .where(col(Sitting.id) == bindparam("sitting_id"), col(ExamSession.site_id) == bindparam("site_id"))
     .with_for_update(of=Sitting)
 )
+_ENTERED = sqlalchemy.select(*_COLUMNS).where(col(Sitting.id) == bindparam("sitting_id")).with_for_update()
 _DUE = (
     sqlalchemy.select(*_COLUMNS)
     .where(
@@ -178,6 +179,16 @@ async def hand_in_by_site(
     end = _End(SittingAct.CLOSED_BY_SITE, status, now, countersign, actor_id=actor_id, reason=reason)
     await _end(session, [sitting], end, release_days=release_days)
     return status
+
+
+async def hand_in_sheet(
+    session: AsyncSession, *, sitting_id: UUID, actor_id: UUID, now: datetime, countersign: Countersign | None = None
+) -> None:
+    """End a sitting that took place on paper, once its answers are entered: handed in when its time was up."""
+    sitting = (await run(session, _ENTERED, sitting_id=sitting_id)).one()
+    release_days = await get_number(session, _RELEASE, on=china_date(now))
+    end = _End(SittingAct.HANDED_IN, SittingStatus.HANDED_IN, now, countersign, actor_id=actor_id)
+    await _end(session, [sitting], end, release_days=release_days)
 
 
 async def close_overdue(
