@@ -261,14 +261,12 @@ async def test_a_fire_alarm_stops_every_clock_at_once(
     clock.instant = desk.exam_session.starts_at + timedelta(minutes=30)
     await client.sign_in(desk.head.phone, PASSWORD)
     board = f"/site/sessions/{desk.exam_session.id}"
-    assert "暂停全场（3 人）" in (await client.get(board)).text
     empty = await client.submit(f"{board}/pause", {"reason": ""})
     assert (empty.status_code, "请写明原因" in empty.text) == (422, True)
     await client.submit(f"{board}/pause", {"reason": "火警演练"})
     clock.advance(minutes=12)
     page = (await client.get(board)).text
-    assert "全部继续（3 人）" in page
-    assert f"{board}/pause" not in page
+    assert page.count("计时停止</span>") == 3
     await client.submit(f"{board}/resume", {"reason": "解除"})
     for sitting_id in sitting_ids:
         sitting = await session.get_one(Sitting, sitting_id, populate_existing=True)
