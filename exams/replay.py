@@ -19,6 +19,7 @@ from exams.models import Score, ScoreRevision, Sitting, SittingEvent, SittingSta
 from exams.papers import paper_items
 from exams.receipts import Receipt, paper_bytes, paper_digest
 from exams.redealing import deal_again
+from exams.sheet_entry import UNCLEAR, find_entered_from
 from exams.sitting_states import SittingAct
 from question_bank.queries import get_blueprint_version, list_revisions
 from training.calendar import china_date
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
-    from exams.models import AnswerEvent
+    from exams.models import AnswerEvent, AnswerSheetEntry
     from exams.receipts import CheckSignature
 
 # An answer and the hand-in read the clock each for itself before one waits for the other.
@@ -124,6 +125,9 @@ async def _check_paper(session: AsyncSession, sitting: Sitting) -> Check:
 
 
 async def _check_answers(session: AsyncSession, sitting: Sitting, events: Sequence[AnswerEvent]) -> Check:
+    entries = await find_entered_from(session, sitting.id)
+    if entries is not None:
+        return _check_readings(entries, events)
     grace = timedelta(seconds=await get_number(session, LATE_GRACE, on=china_date(sitting.deadline)))
     ended_at = sitting.submitted_at
     handed_in_at = ended_at if ended_at is not None and ended_at < sitting.deadline else None
@@ -143,6 +147,16 @@ async def _check_answers(session: AsyncSession, sitting: Sitting, events: Sequen
     ]
     late = f", {proven} of them in the grace, proven by their chain" if proven else ""
     return Check("answers", not faults, "; ".join(faults) or f"{len(events)} events, all within the sitting{late}")
+
+
+def _check_readings(entries: Sequence[AnswerSheetEntry], events: Sequence[AnswerEvent]) -> Check:
+    """A sitting on paper: the marks are those that two people read alike on the sheet."""
+    counted = {str(event.position): event.choice for event in events}
+    read = [{place: mark for place, mark in entry.choices.items() if mark != UNCLEAR} for entry in entries]
+    two = len({entry.entered_by for entry in entries}) == 2  # noqa: PLR2004 - a pair
+    holds = two and len(counted) == len(events) and all(marks == counted for marks in read)
+    says = f"{len(events)} marks of a printed sheet, read alike by two people"
+    return Check("answers", holds, says if holds else "differ from what two people read on the printed sheet")
 
 
 def _count_proven(sitting: Sitting, events: Sequence[AnswerEvent], in_grace: Sequence[AnswerEvent]) -> int:
