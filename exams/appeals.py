@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlmodel import col, func, select
 
+from exams.limits import LimitState, get_near_until, limit_state
 from exams.models import (
     Appeal,
     AppealStatus,
@@ -28,6 +29,7 @@ from training import audit
 from training.calendar import add_working_days, china_date
 from training.errors import N_, BadInput, Conflict, NotFound
 from training.models import Person
+from training.notices import NoticeKind, notify
 from training.rules import get_number
 
 if TYPE_CHECKING:
@@ -103,6 +105,7 @@ class AppealLine:
     asked_at: datetime
     answer_by: date
     answered_at: datetime | None
+    limit: LimitState
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,11 @@ async def answer_appeal(
     session.add(appeal)
     audit.record(session, action="appeal.answered", target=("appeal", appeal.id), actor_id=actor_id, now=now,
                  status=appeal.status, points=score.points, redealt=count.redealt)  # fmt: skip
+    qualification = await session.get_one(Qualification, application.qualification_code)
+    notify(
+        session, [appeal.person_id], NoticeKind.APPEAL_ANSWERED, now=now, link=f"/sittings/{sitting.id}/result",
+        title=qualification.name, corrected=has_changed,
+    )  # fmt: skip
     await session.flush()
     return appeal
 
@@ -214,7 +222,7 @@ async def get_own_appeals(
     )
 
 
-async def list_appeals(session: AsyncSession, *, limit: int = 200) -> list[AppealLine]:
+async def list_appeals(session: AsyncSession, *, today: date, limit: int = 200) -> list[AppealLine]:
     """Open ones by their last day, then the newest answers."""
     is_answered: Any = Appeal.status != AppealStatus.OPEN
     statement = (
@@ -226,23 +234,35 @@ async def list_appeals(session: AsyncSession, *, limit: int = 200) -> list[Appea
         .order_by(is_answered, col(Appeal.answered_at).desc(), col(Appeal.answer_by), col(Appeal.asked_at))
         .limit(limit)
     )
-    return [await _line(session, *row) for row in (await session.exec(statement)).all()]
+    near_until = await get_near_until(session, today=today)
+    return [
+        await _line(session, *row, today=today, near_until=near_until) for row in (await session.exec(statement)).all()
+    ]
 
 
-async def count_open_appeals(session: AsyncSession, *, on: date) -> tuple[int, int]:
-    """How many wait for an answer, and how many of them too long."""
-    late = func.count().filter(col(Appeal.answer_by) < on)
-    waiting, overdue = (await session.exec(select(func.count(), late).where(Appeal.status == AppealStatus.OPEN))).one()
-    return waiting, overdue
+async def count_open_appeals(session: AsyncSession, *, today: date, near_until: date) -> tuple[int, int, int]:
+    """How many wait for an answer, how many of them too long, and how many have to be answered soon."""
+    late = func.count().filter(col(Appeal.answer_by) < today)
+    near = func.count().filter(col(Appeal.answer_by).between(today, near_until))
+    statement = select(func.count(), late, near).where(Appeal.status == AppealStatus.OPEN)
+    return (await session.exec(statement)).one()
 
 
-async def get_appeal(session: AsyncSession, appeal_id: UUID) -> AppealSheet:
+async def get_appeal(session: AsyncSession, appeal_id: UUID, *, today: date) -> AppealSheet:
     """An appeal, counted again now. Raises `NotFound`."""
     appeal, score, sitting, application = await _get_appeal(session, appeal_id)
     booking = await session.get_one(Booking, sitting.booking_id)
     answerer = await session.get_one(Person, appeal.answered_by) if appeal.answered_by else None
     return AppealSheet(
-        line=await _line(session, appeal, score, booking, application),
+        line=await _line(
+            session,
+            appeal,
+            score,
+            booking,
+            application,
+            today=today,
+            near_until=await get_near_until(session, today=today),
+        ),
         application_id=application.id,
         reason=appeal.reason,
         cut_score=score.cut_score,
@@ -300,7 +320,14 @@ async def _lock_appeal(session: AsyncSession, appeal_id: UUID) -> tuple[Appeal, 
 
 
 async def _line(
-    session: AsyncSession, appeal: Appeal, score: Score, booking: Booking, application: Application
+    session: AsyncSession,
+    appeal: Appeal,
+    score: Score,
+    booking: Booking,
+    application: Application,
+    *,
+    today: date,
+    near_until: date,
 ) -> AppealLine:
     qualification = await session.get_one(Qualification, application.qualification_code)
     person = await session.get_one(Person, appeal.person_id)
@@ -316,6 +343,7 @@ async def _line(
         asked_at=appeal.asked_at,
         answer_by=appeal.answer_by,
         answered_at=appeal.answered_at,
+        limit=limit_state(None if appeal.answered_at else appeal.answer_by, today=today, near_until=near_until),
     )
 
 

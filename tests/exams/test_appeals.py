@@ -55,8 +55,9 @@ async def test_an_appeal_is_counted_again_and_upheld(session: AsyncSession, vaul
     assert len(ids) == 1
     # Ten working days after Saturday 21 November 2026.
     assert appeal.answer_by == date(2026, 12, 4)
-    assert await count_open_appeals(session, on=date(2026, 12, 5)) == (1, 1)
-    sheet = await get_appeal(session, appeal.id)
+    assert await count_open_appeals(session, today=date(2026, 12, 5), near_until=date(2026, 12, 9)) == (1, 1, 0)
+    assert await count_open_appeals(session, today=date(2026, 12, 4), near_until=date(2026, 12, 9)) == (1, 0, 1)
+    sheet = await get_appeal(session, appeal.id, today=date(2026, 11, 21))
     assert (sheet.recount.redealt, sheet.recount.agrees) == (Redealt.SAME, True)
     assert (sheet.recount.acts, sheet.recount.right, len(sheet.recount.items)) == (79, 79, 100)
     for _ in range(2):
@@ -64,8 +65,8 @@ async def test_an_appeal_is_counted_again_and_upheld(session: AsyncSession, vaul
             session, appeal_id=appeal.id, actor_id=officer.person.id, answer="复核无误", certified=(), now=now
         )
     assert (appeal.status, appeal.recount["redealt"], score.points) == (AppealStatus.UPHELD, "SAME", Decimal(79))
-    assert await count_open_appeals(session, on=date(2026, 12, 5)) == (0, 0)
-    (line,) = await list_appeals(session)
+    assert await count_open_appeals(session, today=date(2026, 12, 5), near_until=date(2026, 12, 9)) == (0, 0, 0)
+    (line,) = await list_appeals(session, today=date(2026, 11, 21))
     assert line.status is AppealStatus.UPHELD
     own = await get_own_appeals(session, sitting_id=sat.id, person_id=person_id, now=now)
     assert own

@@ -42,16 +42,20 @@ class AppealController(Controller):
     ) -> Template:
         """The ones that wait, the most urgent first, then the answered."""
         acting_as(viewer, *_ROLES)
-        context = {"appeals": await list_appeals(session), "today": china_date(now)}
-        return Template("authority/appeals/list.html", context=context)
+        appeals = await list_appeals(session, today=china_date(now))
+        return Template("authority/appeals/list.html", context={"appeals": appeals})
 
     @get("/{appeal_id:uuid}")
     async def show(
-        self, session: NamedDependency[AsyncSession], viewer: NamedDependency[Viewer], appeal_id: FromPath[UUID]
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        appeal_id: FromPath[UUID],
     ) -> Template:
         """One appeal, counted again while one looks."""
         acting_as(viewer, *_ROLES)
-        return await _page(session, viewer, appeal_id)
+        return await _page(session, viewer, appeal_id, now=now)
 
     @post("/{appeal_id:uuid}/answer")
     async def answer(
@@ -64,7 +68,7 @@ class AppealController(Controller):
     ) -> Template | Redirect:
         """Answer it; a score that the recount does not confirm is corrected with it."""
         acting_as(viewer, *_ROLES)
-        sheet = await get_appeal(session, appeal_id)
+        sheet = await get_appeal(session, appeal_id, today=china_date(now))
         hanging = await find_hanging(session, [sheet.application_id])
         async with attempt(session) as tried:
             await answer_appeal(
@@ -72,14 +76,20 @@ class AppealController(Controller):
                 certified=certified(hanging), now=now,
             )  # fmt: skip
         if tried.error:
-            return await _page(session, viewer, appeal_id, typed=data.answer, error=tried.error)
+            return await _page(session, viewer, appeal_id, now=now, typed=data.answer, error=tried.error)
         return Redirect(f"/authority/appeals/{appeal_id}")
 
 
 async def _page(
-    session: AsyncSession, viewer: Viewer, appeal_id: UUID, *, typed: str = "", error: AnpeiError | None = None
+    session: AsyncSession,
+    viewer: Viewer,
+    appeal_id: UUID,
+    *,
+    now: datetime,
+    typed: str = "",
+    error: AnpeiError | None = None,
 ) -> Template:
-    sheet = await get_appeal(session, appeal_id)
+    sheet = await get_appeal(session, appeal_id, today=china_date(now))
     context = {
         "sheet": sheet,
         "typed": typed,

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from certificates.models import CertificateRequest, CertificateRequestStatus
 from exams.appeals import count_open_appeals
+from exams.limits import get_near_until
 from exams.models import (
     Application,
     ApplicationStatus,
@@ -25,6 +26,7 @@ from exams.models import (
     ScoreState,
     Sitting,
 )
+from exams.queries_scores import WAITING
 from question_bank.listing import count_waiting, list_to_review
 from training.accounts import Viewer
 from training.calendar import china_date
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """One kind of work: how much of it waits, how much is late, and where it is done."""
+    """One kind of work: how much of it waits, how much is late or nearly so, and where it is done."""
 
     title: str
     hint: str
@@ -46,6 +48,7 @@ class Task:
     url: str
     count: int
     late: int = 0
+    near: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,13 +121,15 @@ async def _list_tasks(session: AsyncSession, viewer: Viewer, *, now: datetime) -
     if viewer.held(Role.ISSUER, Role.APPLICATION_REVIEWER):
         # Scores of enterprise exams are told at once and wait for nobody.
         of_certificate_exams = sqlalchemy.select(col(Sitting.id)).where(col(Sitting.booking_id).is_not(None))
-        is_waiting = (col(Score.state) == ScoreState.PROVISIONAL) & col(Score.sitting_id).in_(of_certificate_exams)
+        is_waiting = col(Score.state).in_(WAITING) & col(Score.sitting_id).in_(of_certificate_exams)
+        near_until = await get_near_until(session, today=today)
         waiting, late = await _count(session, is_waiting, due=col(Score.release_by), today=today)
-        hint = N_("核对后公布，考生才能看到成绩")
-        tasks.append(Task(N_("待公布的成绩"), hint, "report-analytics", "/authority/scores", waiting, late))
-        waiting, late = await count_open_appeals(session, on=today)
+        near, _ = await _count(session, is_waiting & col(Score.release_by).between(today, near_until))
+        hint = N_("先审核，核对后在期限内公布")
+        tasks.append(Task(N_("待公布的成绩"), hint, "report-analytics", "/authority/scores", waiting, late, near))
+        counts = await count_open_appeals(session, today=today, near_until=near_until)
         hint = N_("按作答记录重新计分，在期限内答复考生")
-        tasks.append(Task(N_("待答复的成绩复核"), hint, "message-question", "/authority/appeals", waiting, late))
+        tasks.append(Task(N_("待答复的成绩复核"), hint, "message-question", "/authority/appeals", *counts))
         has_second = col(PracticalResult.second_assessor_id).is_not(None)
         is_signed = has_second & (col(PracticalResult.state) == ScoreState.PROVISIONAL)
         waiting, _ = await _count(session, is_signed)
