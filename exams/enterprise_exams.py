@@ -262,7 +262,7 @@ async def list_candidates(session: AsyncSession, *, exam_id: UUID, organisation_
     lines = []
     for person_id, name in (await session.exec(people)).all():
         own = attempts.get(person_id, [])
-        best = max((score for _, score in own if score), key=lambda score: score.points, default=None)
+        best = max((score for _, score in own if score), key=lambda score: (score.passed, score.points), default=None)
         lines.append(
             CandidateLine(
                 person_id=person_id,

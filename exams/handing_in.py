@@ -18,21 +18,20 @@ from exams.answers import SittingPaused
 from exams.chain import fold
 from exams.late_answers import LATE_GRACE
 from exams.marking import Mark, last_choices, mark_paper
-from exams.models import AnswerEvent, Booking, EnterpriseExam, ExamSession, Sitting, SittingEvent, SittingStatus
+from exams.models import AnswerEvent, Booking, ExamSession, Sitting, SittingEvent, SittingStatus
 from exams.papers import paper_items
 from exams.receipts import Receipt, paper_digest
 from exams.rulings import Ruling, list_rulings, mark_by_rulings
 from exams.sitting_states import SittingAct, step
-from exams.sittings import ReasonMissing
+from exams.sittings import ReasonMissing, tell_candidates
+from exams.staff_records import record_pass
 from exams.timing import earliest_leave, is_over
 from question_bank.queries import get_drawn_blueprint, list_revisions
 from training import audit
 from training.calendar import add_working_days, china_date
 from training.columns import INSTANT, JSON, new_id
 from training.errors import N_, Conflict, NotFound
-from training.models import TrainingMode
 from training.prepared import run
-from training.records import NewRecord, add_record, find_post
 from training.rules import RULES, check_rules, get_number
 
 if TYPE_CHECKING:
@@ -178,6 +177,7 @@ async def hand_in_by_site(
     release_days = await get_number(session, _RELEASE, on=china_date(now))
     end = _End(SittingAct.CLOSED_BY_SITE, status, now, countersign, actor_id=actor_id, reason=reason)
     await _end(session, [sitting], end, release_days=release_days)
+    await tell_candidates(session, [sitting.id])
     return status
 
 
@@ -269,8 +269,7 @@ async def _mark(
     paper = paper_items(sitting.paper)
     revisions = await list_revisions(session, [item.revision_id for item in paper])
     points, cut_score = Decimal(blueprint.points_per_item), Decimal(blueprint.pass_score)
-    # The authority decides about certificate exams alone.
-    if rulings and sitting.booking_id is not None:
+    if rulings:
         mark = mark_by_rulings(
             paper, revisions, choices, points_per_item=points, cut_score=cut_score, mc_rule=blueprint.mc_rule,
             rulings=rulings,
@@ -328,7 +327,7 @@ async def _finish(session: AsyncSession, finished: Sequence[_Finished], end: _En
     await audit.write(session, action=_AUDITED[end.act], table="sitting", acts=acts, now=end.now)
     for entry in finished:
         if entry.mark.passed and entry.sitting.enterprise_exam_id is not None:
-            await _add_training_record(session, entry, now=end.now)
+            await record_pass(session, sitting=entry.sitting, mark=entry.mark, ended_at=entry.ended_at, now=end.now)
 
 
 # A whole session ends on one day.
@@ -366,29 +365,3 @@ def _receipt(entry: _Finished, end: _End) -> dict[str, str]:
     )  # fmt: skip
     key_id, signature = end.countersign(receipt.signed_bytes())
     return {"head": receipt.head.hex(), "signature": signature.hex(), "key_id": key_id}
-
-
-async def _add_training_record(session: AsyncSession, entry: _Finished, *, now: datetime) -> None:
-    """A passed enterprise exam is training with a result: 时间·人员·内容·效果."""
-    sitting = entry.sitting
-    exam = await session.get_one(EnterpriseExam, sitting.enterprise_exam_id)
-    post = await find_post(
-        session, person_id=sitting.person_id, on=china_date(entry.ended_at), organisation_id=exam.organisation_id
-    )
-    new = NewRecord(
-        person_id=sitting.person_id,
-        mode=TrainingMode.ONLINE,
-        title=exam.title,
-        content=(await get_drawn_blueprint(session, sitting.blueprint_id)).name,
-        started_at=sitting.started_at,
-        ended_at=entry.ended_at,
-        class_hours=Decimal(0),
-        passed=True,
-        organisation_id=exam.organisation_id,
-        provider_id=exam.organisation_id,
-        category=post.category,
-        post=post.post,
-        assessment=f"在线考试 {entry.mark.points}/{entry.mark.total}",
-        evidence={"sitting_id": str(sitting.id)},
-    )
-    await add_record(session, new=new, created_by=None, now=now)

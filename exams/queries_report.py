@@ -223,7 +223,7 @@ async def _list_events(
 
 
 def _keys_of(revisions: Mapping[UUID, RevisionText], rulings: Mapping[UUID, Ruling]) -> dict[UUID, str]:
-    changed = {item: ruling.key for item, ruling in rulings.items() if ruling.kind is RegradeKind.CHANGE_KEY}
+    changed = {item: ruling.key for item, ruling in rulings.items() if ruling.keys}
     return {item: changed.get(item, text.key) for item, text in revisions.items()}
 
 

@@ -13,7 +13,7 @@ from exams.marking import Mark, last_choices
 from exams.models import Score, Sitting
 from exams.papers import paper_items
 from exams.redealing import deal_again
-from exams.regrading import mark_again
+from exams.remarking import mark_again
 from exams.rulings import Ruling, earns, list_rulings, points_by_ruling
 from question_bank.models import ItemType
 from question_bank.queries import get_blueprint_version, list_revisions

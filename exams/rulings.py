@@ -36,6 +36,11 @@ class Ruling:
     key: str = ""
     regrade_id: UUID | None = None
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key that earns the points; none where no key decides."""
+        return tuple(self.key.split("|")) if self.kind in {RegradeKind.CHANGE_KEY, RegradeKind.ACCEPT_KEYS} else ()
+
 
 @dataclass(frozen=True, slots=True)
 class ItemFigures:
@@ -59,9 +64,9 @@ def earns(item: PaperItem, revision: RevisionText, choice: str, ruling: Ruling |
     """Whether an answer earns the item's points."""
     if ruling is None:
         return is_right(item, revision.key, choice)
-    if ruling.kind is RegradeKind.CHANGE_KEY:
-        return is_right(item, ruling.key, choice)
-    return ruling.kind is RegradeKind.GIVE_ALL
+    if ruling.kind is RegradeKind.GIVE_ALL:
+        return True
+    return any(is_right(item, key, choice) for key in ruling.keys)
 
 
 def points_by_ruling(
@@ -73,14 +78,17 @@ def points_by_ruling(
     points: Decimal,
     mc_rule: McRule,
 ) -> Decimal:
-    """What an answer earns of the item's points; in part only where the blueprint's `mc_rule` says so."""
+    """What an answer earns of the item's points; in part only where the blueprint's `mc_rule` says so.
+
+    Of several keys that earn, the one that is best for the candidate counts.
+    """
     if earns(item, revision, choice, ruling):
         return points
-    if ruling is None:
-        return earned_points(item, revision, revision.key, choice, points=points, mc_rule=mc_rule)
-    if ruling.kind is RegradeKind.CHANGE_KEY:
-        return earned_points(item, revision, ruling.key, choice, points=points, mc_rule=mc_rule)
-    return Decimal(0)
+    keys = (revision.key,) if ruling is None else ruling.keys
+    return max(
+        (earned_points(item, revision, key, choice, points=points, mc_rule=mc_rule) for key in keys),
+        default=Decimal(0),
+    )
 
 
 def mark_by_rulings(

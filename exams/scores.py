@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from exams.models import Application, ApplicationStatus, Booking, Qualification, Score, ScoreState, Sitting
-from exams.regrading import apply_rulings
+from exams.remarking import apply_rulings
 from training import audit
 from training.calendar import china_date
 from training.errors import N_, BadInput, Conflict, NotFound

@@ -230,7 +230,7 @@ def point_biserial(rights: Sequence[bool], rests: Sequence[int]) -> float | None
 
 
 def list_items(takers: Sequence[Taker], keys: Mapping[UUID, tuple[ItemType, str, int]]) -> list[ItemLine]:
-    """The item table; `keys` gives each item's type, key and number of options. The most doubtful stand first."""
+    """The item table, the most doubtful first; `keys` gives each item's type, key (of several A|C) and options."""
     dealt: dict[UUID, list[tuple[Response, int]]] = defaultdict(list)
     for taker in takers:
         score = taker.right
@@ -266,9 +266,10 @@ def _item_flags(
     if count < _JUDGED_FROM:
         return ()
     wrong = [chosen for letter, chosen in counts.items() if letter not in key]
+    right_ones = [chosen for letter, chosen in counts.items() if letter in key]
     found = {
         ItemFlag.NEGATIVE: discrimination is not None and discrimination < -_CLEARLY / math.sqrt(count),
-        ItemFlag.DISTRACTOR: item_type is not ItemType.MC and max(wrong, default=0) > counts.get(key, 0),
+        ItemFlag.DISTRACTOR: item_type is not ItemType.MC and max(wrong, default=0) > max(right_ones, default=0),
         ItemFlag.HARD: right / count < _HARD,
         ItemFlag.EASY: right / count > _EASY,
     }

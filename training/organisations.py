@@ -199,3 +199,11 @@ async def withdraw_role(session: AsyncSession, *, grant_id: UUID, actor_id: UUID
         grant.withdrawn_at, grant.withdrawn_by = now, actor_id
         session.add(grant)
         audit.record(session, action="role.withdrawn", target=("role_grant", grant_id), actor_id=actor_id, now=now)
+
+
+async def list_holders(session: AsyncSession, *, role: Role, organisation_id: UUID | None = None) -> Sequence[UUID]:
+    """Who holds a role now, for one organisation or for any."""
+    statement = select(RoleGrant.person_id).where(RoleGrant.role == role, col(RoleGrant.withdrawn_at).is_(None))
+    if organisation_id is not None:
+        statement = statement.where(RoleGrant.organisation_id == organisation_id)
+    return (await session.exec(statement.distinct())).all()

@@ -281,6 +281,14 @@ async def _names(session: AsyncSession, table: type[Person | Organisation], ids:
     return dict((await session.exec(select(table.id, table.name).where(col(table.id).in_(ids)))).all())
 
 
+async def find_record(session: AsyncSession, *, person_id: UUID, evidence: dict[str, str]) -> TrainingRecord | None:
+    """A person's record in force that rests on this evidence, e.g. {"sitting_id": …}."""
+    statement = _in_force(select(TrainingRecord)).where(
+        TrainingRecord.person_id == person_id, col(TrainingRecord.evidence).contains(evidence)
+    )
+    return (await session.exec(statement)).first()
+
+
 async def get_record(session: AsyncSession, *, record_id: UUID, person_id: UUID) -> RecordLine:
     """One of a person's own records. Raises `NotFound`."""
     statement = select(TrainingRecord).where(TrainingRecord.id == record_id, TrainingRecord.person_id == person_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +13,7 @@ from sqlmodel import col, select
 
 from exams.handing_in import close_overdue
 from exams.models import (
+    AnswerEvent,
     Application,
     ApplicationStatus,
     Booking,
@@ -21,28 +24,29 @@ from exams.models import (
     Sitting,
 )
 from exams.papers import paper_items
+from exams.queries_regrades import list_fallen
+from exams.regrade_effects import try_regrade
 from exams.regrading import (
     AlreadyDecided,
     AlreadyProposed,
     BadKey,
+    BadKeys,
     FiguresMoved,
     SecondPersonNeeded,
     approve_regrade,
     checked_key,
     propose_regrade,
     refuse_regrade,
-    try_regrade,
 )
 from exams.rulings import Ruling, ruling_of
-from question_bank.models import ItemType
-from question_bank.queries import list_revisions
-from tests.makers.people import make_person
+from question_bank.models import ItemLevel, ItemType
+from question_bank.queries import RevisionText, list_revisions
+from tests.makers.people import make_organisation, make_person, make_role
 from tests.makers.sittings import GRACE, answer, make_sitting, review_and_release, right_choices
-from training.models import AuditEntry
+from training.models import AuditEntry, Notice, OrganisationKind, Role
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from uuid import UUID
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -198,6 +202,90 @@ async def test_a_decision_that_met_a_hand_in_is_made_good_at_the_release(
         session, exam_session_id=booking.exam_session_id, actor_id=other.person.id, now=sat.entry.deadline
     )
     assert (score.points, score.passed) == (Decimal(80), True)
+
+
+@pytest.mark.parametrize(
+    ("item_type", "typed", "key"),
+    [
+        (ItemType.SC, "A或C", "A|C"), (ItemType.SC, "c,a", "A|C"), (ItemType.SC, "CA", "A|C"),
+        (ItemType.SC, "A or D", "A|D"), (ItemType.SC, "A | B / C", "A|B|C"), (ItemType.TF, "T|F", "F|T"),
+        (ItemType.MC, "ACD 或 CA", "AC|ACD"), (ItemType.MC, "A 或 A、C", "A|AC"),
+        (ItemType.SC, "A", None), (ItemType.SC, "A或A", None), (ItemType.SC, "A或E", None), (ItemType.SC, "", None),
+        (ItemType.MC, "ACD", None), (ItemType.MC, "AC|CA", None), (ItemType.TF, "T|A", None),
+    ],
+)  # fmt: skip
+def test_several_keys_are_read_however_they_are_typed(item_type: ItemType, typed: str, key: str | None) -> None:
+    options = () if item_type is ItemType.TF else ("一", "二", "三", "四")
+    item = replace(make_text(), type=item_type, options=options)
+    if key is None:
+        with pytest.raises(BadKeys):
+            checked_key(item, RegradeKind.ACCEPT_KEYS, typed)
+    else:
+        assert checked_key(item, RegradeKind.ACCEPT_KEYS, typed) == key
+
+
+def make_text() -> RevisionText:
+    return RevisionText(
+        id=UUID(int=1), item_id=UUID(int=1), code="T1", subject="T", number=1, type=ItemType.SC, area=1,
+        level=ItemLevel.KNOW, key_point="", is_local=False, stem="", options=(), key="A", explanation="", source="",
+    )  # fmt: skip
+
+
+async def test_two_keys_that_earn_and_what_the_candidate_is_told(
+    session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    sat, score, _ = await sit(session, vault, right=79, now=now)
+    other = await make_person(session, vault, now=now)
+    position, wrong = await answer_wrongly(session, sat, now=now)
+    revision_id = await revision_at(session, sat.id, position)
+    item = (await list_revisions(session, [revision_id]))[revision_id]
+    regrade = await propose(
+        session, revision_id, RegradeKind.ACCEPT_KEYS, actor_id=sat.who.person.id, now=now, key=f"{item.key}或{wrong}"
+    )
+    dry_run = await try_regrade(session, revision_id=revision_id, ruling=ruling_of(regrade))
+    assert (dry_run.rising, dry_run.after and dry_run.after.right, dry_run.before.right) == (1, 1, 0)
+    for _ in range(2):
+        await approve(session, regrade, actor_id=other.person.id, now=sat.entry.deadline)
+    assert (score.points, score.passed) == (Decimal(80), True)
+    told = select(Notice).where(Notice.person_id == sat.who.person.id, Notice.kind == "SCORE_CHANGED")
+    (notice,) = (await session.exec(told)).all()
+    assert notice.link == f"/sittings/{sat.id}/result"
+    assert {name: notice.detail[name] for name in ("before", "points", "passed", "reason")} == {
+        "before": "79.00", "points": "80", "passed": True, "reason": "答案有误",
+    }  # fmt: skip
+
+
+async def answer_wrongly(session: AsyncSession, sat: Sat, *, now: datetime) -> tuple[int, str]:
+    """As if an SC item that was left open had been answered with a wrong option; gives its original letter."""
+    sitting = await session.get_one(Sitting, sat.id)
+    paper = paper_items(sitting.paper)
+    texts = await list_revisions(session, [item.revision_id for item in paper])
+    for position, item in enumerate(paper, start=1):
+        text = texts[item.revision_id]
+        if position > 80 and text.type is ItemType.SC:
+            shown = next(letter for letter in "ABCD" if item.original(letter) != text.key)
+            session.add(AnswerEvent(sitting_id=sat.id, seq=1000, position=position, choice=shown, saved_at=now))
+            await session.flush()
+            return position, item.original(shown)
+    pytest.fail("no SC item stands behind position 80")
+
+
+async def test_a_holder_and_the_issuers_are_told_of_a_certificate_that_a_regrade_touches(
+    session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    sat, _, application = await sit(session, vault, right=80, now=now)
+    authority = await make_organisation(session, now=now, kind=OrganisationKind.AUTHORITY)
+    issuer = await make_role(session, vault, role=Role.ISSUER, organisation=authority, now=now)
+    revision_id = await revision_at(session, sat.id, 1)
+    item = (await list_revisions(session, [revision_id]))[revision_id]
+    key = "F" if item.key == "T" else "T"
+    regrade = await propose(session, revision_id, RegradeKind.CHANGE_KEY, actor_id=sat.who.person.id, now=now, key=key)
+    await approve(session, regrade, actor_id=issuer.person.id, now=now, certified=(application.id,))
+    told = {(notice.person_id, notice.kind) for notice in (await session.exec(select(Notice))).all()}
+    assert {(sat.who.person.id, "CERTIFICATE_AFFECTED"), (issuer.person.id, "CERTIFICATES_TO_JUDGE")} <= told
+    assert regrade.figures["certified"] == 1
+    (fallen,) = await list_fallen(session, regrade.id)
+    assert (fallen.application_id, fallen.points, fallen.cut_score) == (application.id, Decimal(79), Decimal(80))
 
 
 @pytest.mark.parametrize("key", ["", "T", "A", "X"])

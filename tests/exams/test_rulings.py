@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from exams.marking import Mark, mark_paper
 from exams.models import RegradeKind
 from exams.papers import PaperItem
-from exams.rulings import Ruling, count_choices, item_figures, mark_by_rulings
+from exams.rulings import Ruling, count_choices, item_figures, mark_by_rulings, points_by_ruling
 from question_bank.models import ItemLevel, ItemType, McRule
 from question_bank.queries import RevisionText
 
@@ -85,3 +86,27 @@ def test_the_point_biserial_is_known_by_hand() -> None:
 
 def test_several_letters_each_count_and_none_is_counted_too() -> None:
     assert count_choices(["AB", "B", ""], "ABC") == [("A", 1), ("B", 2), ("C", 0), ("", 1)]
+
+
+@given(CHOICES, st.sampled_from(IDS), st.sets(st.sampled_from("ABCD"), min_size=2))
+def test_of_several_keys_each_earns_and_nobody_loses_by_one_more(
+    choices: dict[int, str], revision_id: UUID, keys: set[str]
+) -> None:
+    joined = "|".join(sorted(keys))
+    found = mark(choices, {revision_id: Ruling(RegradeKind.ACCEPT_KEYS, joined)})
+    singles = [mark(choices, {revision_id: Ruling(RegradeKind.CHANGE_KEY, key)}).points for key in keys]
+    assert found.points == max(singles)
+
+
+@given(st.sets(st.sampled_from("ABCD"), min_size=1), st.sampled_from(["AB|ACD", "A|BCD", "AC|BD", "AB|ABC"]))
+def test_in_part_the_best_of_the_keys_counts(chosen: set[str], keys: str) -> None:
+    revision_id = IDS[0]
+    text = replace(TEXTS[revision_id], type=ItemType.MC, key="AD")
+    shown = "".join(sorted("ABCD"[PAPER[0].order.index("ABCD".index(letter))] for letter in chosen))
+
+    def points(ruling: Ruling) -> Decimal:
+        return points_by_ruling(PAPER[0], text, shown, ruling, points=Decimal(2), mc_rule=McRule.PARTIAL)
+
+    assert points(Ruling(RegradeKind.ACCEPT_KEYS, keys)) == max(
+        points(Ruling(RegradeKind.CHANGE_KEY, key)) for key in keys.split("|")
+    )

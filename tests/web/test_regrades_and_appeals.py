@@ -110,6 +110,7 @@ async def test_a_regrade_goes_from_the_item_to_the_candidate(client: Client, ses
     assert "1 人有变化，1 人变为合格" in (await client.get(path)).text
     assert await points(session, desk) == 80
     await become(client, desk.sat.who)
+    assert "由 79 分更正为 80 分（满分 100 分），合格。理由：题目没有正确选项" in (await client.get("/notices")).text
     result = (await client.get(desk.result)).text
     assert "由 79 分更正为 80 分" in result
     assert "题目没有正确选项" in result
@@ -138,6 +139,19 @@ async def test_a_new_key_must_be_possible(client: Client, desk: Desk) -> None:
     assert "请填写与原答案不同的新答案" in page.text
 
 
+async def test_several_keys_are_tried_and_proposed(client: Client, desk: Desk) -> None:
+    await become(client, desk.issuer)
+    page = await client.submit(desk.form, {"kind": "ACCEPT_KEYS", "new_key": "A", "then": "try"})
+    assert (page.status_code, "请填写两个以上都可得分的答案" in page.text) == (422, True)
+    typed = {"kind": "ACCEPT_KEYS", "new_key": "b或a", "reason": "两个选项都对"}
+    page = await client.submit(desk.form, typed | {"then": "try"})
+    assert "试算结果" in page.text
+    assert "（按新答案）" in page.text
+    path = (await client.submit(desk.form, typed | {"then": "propose"})).headers["location"]
+    assert "A 或 B" in (await client.get(path)).text
+    assert "A 或 B" in (await client.get("/authority/regrades")).text
+
+
 async def test_an_appeal_is_asked_counted_and_answered(client: Client, session: AsyncSession, desk: Desk) -> None:
     await become(client, desk.sat.who)
     assert "申请复核" in (await client.get(desk.result)).text
@@ -164,6 +178,7 @@ async def test_an_appeal_is_asked_counted_and_answered(client: Client, session: 
     await session.refresh(appeal)
     assert appeal.status is AppealStatus.UPHELD
     await become(client, desk.sat.who)
+    assert "维持原成绩。答复和理由请打开查看" in (await client.get("/notices")).text
     page = (await client.get(desk.result)).text
     assert "经复核，计分无误" in page
     assert "维持原成绩" in page

@@ -13,17 +13,9 @@ from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.models import RegradeKind, RegradeStatus
-from exams.regrading import (
-    DryRun,
-    approve_regrade,
-    checked_key,
-    find_revision,
-    get_regrade,
-    list_regrades,
-    propose_regrade,
-    refuse_regrade,
-    try_regrade,
-)
+from exams.queries_regrades import find_revision, get_regrade, list_fallen, list_regrades
+from exams.regrade_effects import DryRun, try_regrade
+from exams.regrading import approve_regrade, checked_key, propose_regrade, refuse_regrade
 from exams.rulings import Ruling
 from question_bank.queries import RevisionText
 from training.accounts import Viewer
@@ -194,14 +186,17 @@ async def _page(
     session: AsyncSession, viewer: Viewer, regrade_id: UUID, *, error: AnpeiError | None = None
 ) -> Template:
     view = await get_regrade(session, regrade_id)
-    dry_run = None
+    dry_run, fallen = None, []
     if view.status is RegradeStatus.PROPOSED:
         dry_run = await try_regrade(session, revision_id=view.item.id, ruling=Ruling(view.kind, view.new_key))
-    lines = dry_run.lines if dry_run else ()
+    else:
+        fallen = await list_fallen(session, regrade_id)
+    meant = [line.application_id for line in (dry_run.lines if dry_run else fallen)]
     context = {
         "regrade": view,
         "dry_run": dry_run,
-        "hanging": await find_hanging(session, (line.application_id for line in lines)),
+        "fallen": fallen,
+        "hanging": await find_hanging(session, meant),
         "is_own": view.proposed_by == viewer.person_id,
         "may_issue": viewer.held(Role.ISSUER) is not None,
         "error": error,

@@ -27,6 +27,7 @@ from exams.enterprise_exams import (
     reschedule_exam,
 )
 from exams.score_bands import Band, score_bands
+from exams.staff_regrades import list_staff_corrections
 from training import audit
 from training.accounts import HeldRole, Viewer
 from training.calendar import CHINA, china_date
@@ -259,6 +260,7 @@ async def _exam_page(
         "exam": exam,
         "lines": lines,
         "bands": bands_of(lines),
+        "corrections": await list_staff_corrections(session, exam_id=exam_id, organisation_id=held.organisation_id),
         "now": now,
         "error": error,
         "times": typed or TimesForm(_typed(exam.opens_at), _typed(exam.closes_at)),
