@@ -16,7 +16,6 @@ HANDLERS: list[ControllerRouterHandler] = [
     *classes.HANDLERS,
     *sitting.HANDLERS,
     *safe_exam_browser.HANDLERS,
-    *safe_exam_browser.HANDLERS,
     *appeals.HANDLERS,
     *certificates.HANDLERS,
     *notices.HANDLERS,
