@@ -9,43 +9,13 @@ from playwright.sync_api import expect
 
 from exams.sheets import get_result
 from tests.journeys.conftest import DESK, PHONE, inspect, new_context, sign_in
+from tests.journeys.exam_page import ITEMS, begin, choose
 from tests.makers.people import PASSWORD
-from tests.makers.sittings import make_exam, right_choices
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from tests.journeys.conftest import Server
-
-ITEMS = 50
-
-
-def begin(server: Server, page: Page) -> tuple[str, list[str], UUID, str]:
-    """An invited employee signs in and starts. Gives the page's path, the right answers, the person, the login."""
-
-    async def prepare(session):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - handed to server.do
-        exam, known = await make_exam(session, server.vault, now=server.clock.now())
-        return exam.id, known
-
-    exam_id, known = server.do(prepare)
-    sign_in(page, known.phone, PASSWORD)
-    page.goto("/sittings")
-    page.get_by_role("link", name="进入考试").click()
-    inspect(page, "sitting-start")
-    page.get_by_role("button", name="信息无误，开始考试").click()
-    page.wait_for_url(lambda url: url.count("/") == 4 and "start" not in url)
-    path = page.url.removeprefix(server.url)
-    sitting_id = UUID(path.rpartition("/")[2])
-    choices = server.do(lambda session: right_choices(session, sitting_id))
-    assert exam_id
-    return path, choices, known.person.id, known.phone
-
-
-def choose(page: Page, position: int, letters: str) -> None:
-    item = page.locator(f"#item-{position}")
-    expect(item).to_be_visible()
-    for letter in letters:
-        item.locator(f"label.option:has(input[value='{letter}'])").click()
 
 
 def test_the_network_is_cut_twice_and_the_page_reloaded_and_every_answer_counts(server: Server, phone: Page) -> None:

@@ -3,7 +3,7 @@
 "use strict";
 
 window.AnpeiPushes = class {
-  // `heard` gets {status, secondsLeft, deadline (ms), isPaused, isHolder, notice} or, when nothing answers, null.
+  // `heard` gets {status, secondsLeft, deadline and now (ms), isPaused, isHolder, notice} or, when nothing answers, null.
   constructor({ sitting, token, heard }) {
     this.token = token;
     this.url = `/sittings/${sitting}/events`;
@@ -75,6 +75,7 @@ window.AnpeiPushes = class {
       status: body.status,
       secondsLeft: body.seconds_left,
       deadline: body.deadline ? Date.parse(body.deadline) : null,
+      now: body.now ? Date.parse(body.now) : null,
       isPaused: body.status === "PAUSED",
       isHolder: body.is_holder !== false,
       notice: body.notice || null,

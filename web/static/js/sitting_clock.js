@@ -28,16 +28,11 @@ window.AnpeiSittingClock = class {
   }
 
   // Gives the seconds that were gained (or lost) with what the server says now.
-  hear({ deadline, secondsLeft, isPaused }) {
+  hear({ now, deadline, secondsLeft, isPaused }) {
+    if (now) this.offset = Math.max(this.offset, now - performance.now());
     const before = this.secondsLeft();
-    if (isPaused) {
-      this.frozen = secondsLeft;
-    } else {
-      this.frozen = null;
-      this.deadline = deadline;
-      // The last begun second counts as a whole one, so at least this is true.
-      if (secondsLeft > 0) this.offset = Math.max(this.offset, deadline - secondsLeft * 1000 - performance.now());
-    }
+    this.frozen = isPaused ? secondsLeft : null;
+    if (!isPaused) this.deadline = deadline;
     return this.secondsLeft() - before;
   }
 };
