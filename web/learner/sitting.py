@@ -24,6 +24,7 @@ from exams.handing_in import TooEarlyToLeave, hand_in
 from exams.integrity import note_second_device
 from exams.models import SittingStatus
 from exams.sheets import get_answer_sheet, get_own_sitting, get_result, get_sitting_state, list_occasions
+from exams.signed_sheets import get_receipt_note
 from exams.sittings import Device, Entry, OnAnotherDevice, holds_sitting, resume_sitting
 from exams.start_pages import get_start_facts
 from exams.starting import start_enterprise_sitting, start_sitting
@@ -34,6 +35,7 @@ from training.rules import get_rules
 from web.attempts import attempt
 from web.auth import LANGUAGE_COOKIE
 from web.i18n.catalogue import CHINESE, ENGLISH, language
+from web.learner.options import option_labels
 from web.safe_exam_browser import refuse_browser
 from web.services import Services
 
@@ -263,6 +265,7 @@ class SittingController(Controller):
             "outbox_key": outbox_key(services.keys.session, entry.sitting_id),
             "grace_minutes": -(-int(rules[_GRACE]) // 60),
             "offers_full_screen": sheet.is_certificate_exam and bool(int(rules[_FULL_SCREEN])),
+            "option_labels": option_labels,
         }  # fmt: skip
         return _no_store(Template("learner/sitting.html", context=context))
 
@@ -397,7 +400,10 @@ class SittingController(Controller):
         result = await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id)
         own = await get_own_appeals(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
         rows = _rows(sitting, _device(viewer, services), services)
-        context = {"state": state, "result": result, "own": own, "typed": "", "error": None, "rows": rows}
+        receipt = await get_receipt_note(session, sitting_id=sitting_id, person_id=viewer.person_id)
+        context = {
+            "state": state, "result": result, "own": own, "typed": "", "error": None, "rows": rows, "receipt": receipt
+        }  # fmt: skip
         return _no_store(Template("learner/sitting_result.html", context=context))
 
 
