@@ -118,7 +118,7 @@ def answer_hurriedly(
     answerers = [Answerer(sitting) for sitting in sittings]
     lines = [_Line(port, answerers[place::connections]) for place in range(connections)]
     time.sleep(_SETTLING)
-    report, meter, started = Answering(), _Meter(watched), time.perf_counter()
+    report, meter, started = Answering(), CpuMeter(watched), time.perf_counter()
     known, epoll = _watch(lines)
     for line in lines:
         line.send()
@@ -140,7 +140,7 @@ def answer_calmly(
     """Each candidate has a connection and answers at a chance moment of every `every` seconds."""
     lines = [_Line(port, [Answerer(sitting)]) for sitting in sittings]
     time.sleep(_SETTLING)
-    report, meter, started = Answering(), _Meter(watched), time.perf_counter()
+    report, meter, started = Answering(), CpuMeter(watched), time.perf_counter()
     known, epoll = _watch(lines)
     chance = random.Random(1)
     phases = [chance.random() * every for _ in lines]
@@ -169,7 +169,7 @@ def _watch(lines: list[_Line]) -> tuple[dict[int, _Line], select.epoll]:
     return {line.socket.fileno(): line for line in lines}, epoll
 
 
-def _finish(report: Answering, lines: list[_Line], epoll: select.epoll, meter: _Meter, started: float) -> None:
+def _finish(report: Answering, lines: list[_Line], epoll: select.epoll, meter: CpuMeter, started: float) -> None:
     report.lasted = time.perf_counter() - started
     report.cpu, report.watched = meter.read()
     epoll.close()
@@ -177,7 +177,7 @@ def _finish(report: Answering, lines: list[_Line], epoll: select.epoll, meter: _
         line.socket.close()
 
 
-class _Meter:
+class CpuMeter:
     """CPU seconds of this process and of others with their children, since now."""
 
     def __init__(self, watched: Mapping[str, int]) -> None:

@@ -72,7 +72,7 @@ INSERT INTO {table} SELECT made.* FROM booking b JOIN {table} x ON {found}, gene
     jsonb_populate_record(x, jsonb_build_object({changes})) AS made
 WHERE b.id = $1
 """
-# Papers made ahead, or sittings: the copies take those of the first few in turn.
+# The copies take the sittings of the first few in turn.
 _SPREAD = """
 WITH real AS (
     SELECT row_number() OVER (ORDER BY x.id) - 1 AS place, x FROM {table} x WHERE x.id = ANY($1::uuid[])
@@ -81,6 +81,24 @@ INSERT INTO {table} SELECT made.* FROM count,
     unnest($2::jsonb[]) WITH ORDINALITY AS one (changes, n) JOIN real ON real.place = (one.n - 1) % $3,
     jsonb_populate_record(real.x, one.changes) AS made
 """
+# A paper made ahead is in force at the seat for which it was made.
+_PAPERS = """
+WITH real AS (SELECT row_number() OVER (ORDER BY x.id) - 1 AS place, count(*) OVER () AS count, x FROM drawn_paper x),
+free AS (
+    SELECT row_number() OVER (ORDER BY b.id) AS n, b.* FROM booking b
+    WHERE b.id NOT IN (SELECT booking_id FROM drawn_paper)
+)
+INSERT INTO drawn_paper SELECT made.* FROM real JOIN free ON free.n % real.count = real.place,
+    jsonb_populate_record(real.x, jsonb_build_object(
+        'id', gen_random_uuid(), 'booking_id', free.id, 'detail',
+        jsonb_set((real.x).detail, '{made_of,seat}', jsonb_build_array(free.exam_session_id, free.seat_no))
+    )) AS made
+"""
+
+
+async def copy_papers(connection: asyncpg.Connection) -> None:
+    """Give every booking without a paper made ahead a copy of one of those that are there."""
+    await connection.execute(_PAPERS)
 
 
 def _key(salt: str, table: str, number: int) -> UUID:

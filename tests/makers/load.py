@@ -20,14 +20,15 @@ class Line(asyncio.Protocol):
     """One connection on which one request at a time is in flight."""
 
     def __init__(self) -> None:
-        self._buffer = b""
-        self._reply: asyncio.Future[tuple[int, bytes]] | None = None
+        self._buffer = bytearray()
+        self._whole = 0
+        self._reply: asyncio.Future[tuple[int, bytes, bytes]] | None = None
         self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def open(cls, port: int) -> Self:
+    async def open(cls, port: int, host: str = "127.0.0.1") -> Self:
         loop = asyncio.get_running_loop()
-        _, line = await loop.create_connection(cls, "127.0.0.1", port)
+        _, line = await loop.create_connection(cls, host, port)
         return line
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -36,17 +37,19 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head_end = self._buffer.find(_HEAD_END)
-        if head_end < 0:
+        if not self._whole:
+            head_end = self._buffer.find(_HEAD_END)
+            if head_end < 0:
+                return
+            start = self._buffer.find(_LENGTH, 0, head_end) + len(_LENGTH)
+            length = int(self._buffer[start : self._buffer.find(b"\r", start)]) if start >= len(_LENGTH) else 0
+            self._whole = head_end + 4 + length
+        if len(self._buffer) < self._whole:
             return
-        start = self._buffer.find(_LENGTH) + len(_LENGTH)
-        length = int(self._buffer[start : self._buffer.find(b"\r", start)])
-        if len(self._buffer) < head_end + 4 + length:
-            return
-        status, body = int(self._buffer[9:12]), self._buffer[head_end + 4 : head_end + 4 + length]
-        self._buffer = b""
+        head, _, body = bytes(self._buffer).partition(_HEAD_END)
+        self._buffer, self._whole = bytearray(), 0
         if self._reply and not self._reply.done():
-            self._reply.set_result((status, body))
+            self._reply.set_result((int(head[9:12]), head, body))
 
     def connection_lost(self, _: Exception | None) -> None:
         if self._reply and not self._reply.done():
@@ -54,10 +57,17 @@ class Line(asyncio.Protocol):
 
     async def call(self, request: bytes) -> tuple[int, bytes]:
         """Send a request; gives status and body."""
+        status, _, body = await self.whole(request)
+        return status, body
+
+    async def whole(self, request: bytes, longest: float | None = None) -> tuple[int, bytes, bytes]:
+        """Send a request; gives status, head and body. Raises `TimeoutError`."""
         assert self._transport
         self._reply = asyncio.get_running_loop().create_future()
+        if self._transport.is_closing():
+            raise ConnectionResetError
         self._transport.write(request)
-        return await self._reply
+        return await asyncio.wait_for(self._reply, longest)
 
     def close(self) -> None:
         if self._transport:

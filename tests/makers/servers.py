@@ -32,7 +32,7 @@ from seed.candidates import QUALIFICATION, CandidateAccount, make_candidates
 from seed.item_files import ITEMS, load_items
 from seed.people import item_author_and_reviewer
 from tests.makers.answering import cpu_seconds
-from tests.makers.crowds import copied_booking, copy_candidate, spread
+from tests.makers.crowds import copied_booking, copy_candidate, copy_papers, spread
 from training.accounts import open_sign_in
 from training.models import Account
 from training.people import PHONE
@@ -168,6 +168,10 @@ class Stage:
         processes = {"web": self.web, "worker": self.worker}
         return {name: one.pid for name, one in processes.items() if one} | {"database": self.cluster.pid}
 
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU seconds so far, by process."""
+        return {name: cpu_seconds(pid) for name, pid in self.watched().items()}
+
     def database_cpu(self) -> float:
         """CPU seconds of the server and its backends that live now."""
         return cpu_seconds(self.cluster.pid)
@@ -220,9 +224,7 @@ class Stage:
                     await draw_ahead(session, blueprint, booking_id=one.booking_id, number=1, seed=place + 1, now=now)
             await engine.dispose()
             async with self.connection() as connection:
-                rows = await connection.fetch("SELECT id FROM drawn_paper")
-                changes = [{"id": str(uuid4()), "booking_id": str(one.booking_id)} for one in waiting[_REAL:]]
-                await spread(connection, "drawn_paper", [row[0] for row in rows], changes)
+                await copy_papers(connection)
 
         asyncio.run(deal())
 
