@@ -23,6 +23,12 @@ class Banned(Conflict):
     message = N_("您在 {until} 之前不能申请证书。如有异议，可以依法申请行政复议或提起行政诉讼。")
 
 
+class NoLongerPassed(Conflict):
+    """A score changed after the certificate was asked for."""
+
+    message = N_("申请之后考试成绩有更正，需要的考试部分不再全部合格，不能签发。请核对成绩，并写明理由不予签发。")
+
+
 class NotYours(Conflict):
     """Nobody issues a certificate to themselves."""
 

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from certificates.claims import claims_of
 from certificates.credential import make_credential, make_public_id
 from certificates.errors import (
+    NoLongerPassed,
     NotAnAuthority,
     NotYours,
     ProofNotYours,
@@ -26,7 +27,7 @@ from certificates.models import (
     ProofCounter,
 )
 from certificates.numbering import certificate_number, training_proof_number
-from certificates.requests import lock_request
+from certificates.requests import has_passed, lock_request
 from certificates.status import validity_for
 from exams.models import Application, Qualification
 from exams.qualifications import get_qualification
@@ -35,6 +36,7 @@ from training.calendar import china_date
 from training.errors import NotFound
 from training.masking import mask_number
 from training.models import Organisation, OrganisationKind, Person, TrainingRecord
+from training.notices import NoticeKind, notify
 from training.organisations import get_organisation
 from training.people import get_document, get_person
 from training.rules import get_number
@@ -121,7 +123,11 @@ async def issue_certificate(
     if request.person_id == actor_id:
         raise NotYours
     qualification = await get_qualification(session, request.qualification_code)
-    application = await session.get_one(Application, request.application_id)
+    application = await session.get_one(
+        Application, request.application_id, with_for_update={"read": True}, populate_existing=True
+    )
+    if not has_passed(application, qualification):
+        raise NoLongerPassed
     person = await get_person(session, request.person_id)
     subject = await _subject(session, qualification, person, vault=vault)
     validity = await _validity(session, subject.kind, on=china_date(now))
@@ -138,6 +144,10 @@ async def issue_certificate(
     audit.record(
         session, action="certificate.issued", target=("certificate", certificate.id), actor_id=actor_id, now=now,
         kind=subject.kind, item=qualification.code, request=request.id,
+    )  # fmt: skip
+    notify(
+        session, [request.person_id], NoticeKind.CERTIFICATE_ISSUED, now=now, link=f"/certificates/{certificate.id}",
+        title=qualification.name,
     )  # fmt: skip
     return certificate
 

@@ -14,6 +14,7 @@ from exams.qualifications import get_qualification
 from training import audit
 from training.calendar import add_months, add_working_days, china_date
 from training.errors import NotFound
+from training.notices import NoticeKind, notify
 from training.rules import get_number
 
 if TYPE_CHECKING:
@@ -63,14 +64,22 @@ async def check_passed(
     session: AsyncSession, application: Application, qualification: Qualification, *, on: date
 ) -> None:
     """Every part that the qualification needs is passed, released and not too old on a day."""
-    days = [application.theory_passed_on]
-    if qualification.needs_practical:
-        days.append(application.practical_passed_on)
-    if application.status is not ApplicationStatus.PASSED or None in days:
+    days = _days_passed(application, qualification)
+    if not has_passed(application, qualification):
         raise NotPassed
     months = await get_number(session, "so.part.valid_months", on=on)
     if any(add_months(day, months) < on for day in days if day is not None):
         raise PartTooOld(months=months)
+
+
+def has_passed(application: Application, qualification: Qualification) -> bool:
+    """Whether every part that the qualification needs is passed and released now."""
+    return application.status is ApplicationStatus.PASSED and None not in _days_passed(application, qualification)
+
+
+def _days_passed(application: Application, qualification: Qualification) -> list[date | None]:
+    parts = [application.theory_passed_on]
+    return [*parts, application.practical_passed_on] if qualification.needs_practical else parts
 
 
 async def refuse_request(
@@ -93,6 +102,11 @@ async def refuse_request(
     audit.record(
         session, action="certificate.refused", target=("certificate_request", request.id), actor_id=actor_id, now=now,
         was={"status": CertificateRequestStatus.SUBMITTED.value},
+    )  # fmt: skip
+    qualification = await get_qualification(session, request.qualification_code)
+    notify(
+        session, [request.person_id], NoticeKind.CERTIFICATE_REFUSED, now=now, link="/certificates",
+        title=qualification.name, reason=request.reason,
     )  # fmt: skip
     return request
 

@@ -15,6 +15,7 @@ from exams.models import Ban
 from training import audit
 from training.calendar import add_years, china_date
 from training.errors import NotFound
+from training.notices import NoticeKind, notify
 from training.rules import get_number
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ async def revoke_certificate(
     audit.record(
         session, action="certificate.revoked", target=("certificate", certificate.id), actor_id=actor_id, now=now,
         ground=ground, banned=is_banned,
+    )  # fmt: skip
+    notify(
+        session, [certificate.person_id], NoticeKind.CERTIFICATE_REVOKED, now=now,
+        link=f"/certificates/{certificate.id}", title=certificate.item_name, reason=certificate.revoked_reason,
     )  # fmt: skip
     if is_banned:
         await _ban(session, certificate, actor_id=actor_id, now=now)

@@ -36,6 +36,7 @@ from training.calendar import china_date
 from training.errors import N_, NotFound
 from training.files import keep_file
 from training.models import Education, Employment, Organisation, Person, PersonCategory, TrainingRecord
+from training.notices import NoticeKind, notify
 from training.people import get_person
 from training.rules import get_number
 
@@ -348,6 +349,7 @@ async def accept_application(
     _record(
         session, application, "application.accepted", actor_id=reviewer_id, now=now, was=ApplicationStatus.SUBMITTED
     )
+    await _tell(session, application, NoticeKind.APPLICATION_ACCEPTED, now=now)
     return application
 
 
@@ -372,6 +374,7 @@ async def return_application(
     _record(
         session, application, "application.returned", actor_id=reviewer_id, now=now, was=ApplicationStatus.SUBMITTED
     )
+    await _tell(session, application, NoticeKind.APPLICATION_RETURNED, now=now)
     return application
 
 
@@ -389,6 +392,7 @@ async def refuse_application(
     session.add(application)
     await session.flush()
     _record(session, application, "application.refused", actor_id=reviewer_id, now=now, was=ApplicationStatus.SUBMITTED)
+    await _tell(session, application, NoticeKind.APPLICATION_REFUSED, now=now)
     return application
 
 
@@ -440,6 +444,14 @@ def _record(
     audit.record(
         session, action=action, target=("application", application.id), actor_id=actor_id, now=now,
         was={"status": was.value} if was else None, qualification=application.qualification_code,
+    )  # fmt: skip
+
+
+async def _tell(session: AsyncSession, application: Application, kind: NoticeKind, *, now: datetime) -> None:
+    title = (await get_qualification(session, application.qualification_code)).name
+    notify(
+        session, [application.person_id], kind, now=now, link=f"/exams/applications/{application.id}", title=title,
+        reason=application.reason,
     )  # fmt: skip
 
 

@@ -36,6 +36,7 @@ from exams.qualifications import can_make_paper, get_qualification, part_minutes
 from training import audit
 from training.calendar import china_date
 from training.errors import NotFound
+from training.notices import NoticeKind, notify
 from training.rules import get_number
 
 if TYPE_CHECKING:
@@ -164,6 +165,13 @@ async def cancel_session(
         session, action="exam_session.cancelled", target=("exam_session", exam_session_id), actor_id=actor_id, now=now,
         reason=exam_session.cancel_reason, bookings=len(bookings),
     )  # fmt: skip
+    qualification = await session.get_one(Qualification, exam_session.qualification_code)
+    for booking in bookings:
+        notify(
+            session, [booking.person_id], NoticeKind.SESSION_CANCELLED, now=now,
+            link=f"/exams/applications/{booking.application_id}", title=qualification.name,
+            starts_on=china_date(exam_session.starts_at), reason=exam_session.cancel_reason,
+        )  # fmt: skip
     return exam_session
 
 

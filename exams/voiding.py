@@ -6,11 +6,23 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from exams.models import Booking, BookingStatus, ExamSession, Score, ScoreState, SessionStatus, Sitting, SittingStatus
+from exams.models import (
+    Application,
+    Booking,
+    BookingStatus,
+    ExamSession,
+    Qualification,
+    Score,
+    ScoreState,
+    SessionStatus,
+    Sitting,
+    SittingStatus,
+)
 from exams.sitting_states import UNDER_WAY, SittingAct
 from exams.sittings import check_reason, take_step
 from training import audit
 from training.errors import N_, Conflict, NotFound
+from training.notices import NoticeKind, notify
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,6 +87,13 @@ async def _void_score(session: AsyncSession, sitting: Sitting, *, actor_id: UUID
         raise ScoreIsOut
     was, score.state = score.state, ScoreState.VOID
     session.add(score)
+    booking = await session.get_one(Booking, sitting.booking_id)
+    application = await session.get_one(Application, booking.application_id)
+    qualification = await session.get_one(Qualification, application.qualification_code)
+    notify(
+        session, [sitting.person_id], NoticeKind.SCORE_VOID, now=now, link=f"/sittings/{sitting.id}/result",
+        title=qualification.name, reason=reason,
+    )  # fmt: skip
     audit.record(
         session, action="score.voided", target=("score", score.id), actor_id=actor_id, now=now,
         was={"state": was.value}, reason=reason,

@@ -5,10 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
 
 from certificates.claims import claims_of
 from certificates.credential import open_credential
-from certificates.errors import NotAnAuthority, NotPassed, NotYours, PartTooOld, ProofNotYours, TrainingNotPassed
+from certificates.errors import (
+    NoLongerPassed,
+    NotAnAuthority,
+    NotPassed,
+    NotYours,
+    PartTooOld,
+    ProofNotYours,
+    TrainingNotPassed,
+)
 from certificates.issuing import issue_certificate, issue_training_proof, register_issuer_key
 from certificates.models import (
     Certificate,
@@ -23,7 +32,7 @@ from certificates.requests import refuse_request, request_certificate
 from certificates.revocation import register_review, revoke_certificate
 from certificates.signing import Signer
 from exams.applications import find_ban
-from exams.models import ApplicationStatus
+from exams.models import Application, ApplicationStatus
 from tests.makers.certificates import (
     Office,
     make_issued,
@@ -36,7 +45,7 @@ from tests.makers.people import make_employee, make_organisation, make_person
 from tests.makers.staff import make_record
 from training.audit import list_entries
 from training.errors import NotFound
-from training.models import OrganisationKind
+from training.models import Notice, OrganisationKind
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -146,6 +155,48 @@ async def test_after_a_refusal_one_may_ask_again(session: AsyncSession, keys: Ke
         session, application_id=request.application_id, person_id=request.person_id, now=now
     )
     assert again.id != request.id
+
+
+async def test_nothing_is_issued_when_a_score_fell_after_the_request(
+    session: AsyncSession, keys: Keys, now: datetime
+) -> None:
+    office = await make_office(session, keys, now=now)
+    request = await make_request(session, keys, now=now)
+    application = await session.get_one(Application, request.application_id)
+    application.status, application.theory_passed_on = ApplicationStatus.ACCEPTED, None
+    session.add(application)
+    await session.flush()
+    with pytest.raises(NoLongerPassed):
+        await issue(session, keys, office, request, now)
+
+
+async def test_holders_are_told_once_of_what_is_issued_refused_and_revoked(
+    session: AsyncSession, keys: Keys, now: datetime
+) -> None:
+    office = await make_office(session, keys, now=now)
+    request, refused = await make_request(session, keys, now=now), await make_request(session, keys, now=now)
+    certificate = await issue(session, keys, office, request, now)
+    own: dict[str, Any] = {"certificate_id": certificate.id, "issuer_id": office.authority.id, "now": now}
+    for _ in range(2):
+        await issue(session, keys, office, request, now)
+        await refuse_request(
+            session, request_id=refused.id, actor_id=office.issuer.person.id, reason="照片不是本人", now=now
+        )
+        await revoke_certificate(
+            session,
+            actor_id=office.issuer.person.id,
+            ground=RevocationGround.UNFIT,
+            reason="体检",
+            with_ban=False,
+            **own,
+        )
+    told = (await session.exec(select(Notice).order_by(col(Notice.kind)))).all()
+    path = f"/certificates/{certificate.id}"
+    assert [(notice.kind, notice.person_id, notice.link) for notice in told] == [
+        ("CERTIFICATE_ISSUED", request.person_id, path),
+        ("CERTIFICATE_REFUSED", refused.person_id, "/certificates"),
+        ("CERTIFICATE_REVOKED", request.person_id, path),
+    ]
 
 
 async def test_nobody_issues_to_themselves(session: AsyncSession, keys: Keys, now: datetime) -> None:
