@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exams.papers import stock_by_cell, wanted_cells
-from exams.rasch import GUESSED_QUARTERS, SCALE, judge
+from exams.rasch import SCALE, judge
+from question_bank.difficulty import GUESSED_QUARTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

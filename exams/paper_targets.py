@@ -71,6 +71,14 @@ async def find_target_figures(
         return None
 
 
+async def get_cut_ability(session: AsyncSession, blueprint: BlueprintView, *, now: datetime) -> int:
+    """The ability at a blueprint's cut score, in thousandths of a logit; the scale's zero while there is no bank."""
+    if blueprint.target:
+        return blueprint.target.ability
+    figures = await find_target_figures(session, blueprint, now=now)
+    return figures.mean.ability if figures else 0
+
+
 def _work_out(blueprint: BlueprintView, pool: Pool, ratings: Ratings) -> TargetFigures:
     own = _prepare(replace(blueprint, target=None), pool, ratings)
     mean = EquatingTarget(own.ability, _thousandths(own.target_score), _thousandths(own.target_information))

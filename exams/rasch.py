@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from question_bank.models import ItemType
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Whole = NDArray[np.int64]
 
 SCALE = 1 << 20
-# The chance of guessing right, in quarters: one of two, one of four, and all of several together hardly ever.
-GUESSED_QUARTERS = {ItemType.TF: 2, ItemType.SC: 1, ItemType.MC: 0}
 
 _BITS = 30
 _ONE = 1 << _BITS

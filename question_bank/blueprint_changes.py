@@ -109,7 +109,7 @@ async def change_blueprint(
     changed = await _add_version(session, after, version=current.version + 1, now=now)
     audit.record(
         session, action="blueprint.changed", target=("blueprint", changed.id), actor_id=actor_id, now=now,
-        was=_facts(before) | {"version": before.version}, became=_facts(after), code=code, version=changed.version,
+        was=_facts(before) | {"version": before.version}, code=code, version=changed.version, **_facts(after),
     )  # fmt: skip
     return changed
 
@@ -152,7 +152,7 @@ def _facts(view: BlueprintView) -> dict[str, Any]:
         "mc_rule": view.mc_rule.value, "shows_key_points": view.shows_key_points,
         "local_percent": view.local_percent, "exposure_percent": view.exposure_percent,
         "overlap_percent": view.overlap_percent,
-        "target": [target.ability, target.score, target.information] if target else None,
+        "equated_to": [target.ability, target.score, target.information] if target else None,
     }  # fmt: skip
 
 

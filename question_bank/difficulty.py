@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from question_bank.queries import Pool, PoolItem
 
 PRIOR_RULES = ("bank.prior.level", "bank.prior.type", "bank.prior.se")
+# The chance of guessing right, in quarters: one of two, one of four, and all of several together hardly ever.
+GUESSED_QUARTERS = {ItemType.TF: 2, ItemType.SC: 1, ItemType.MC: 0}
 _KEPT = 64
 _THOUSAND = 1000
 _SOURCES = list(DifficultySource)
@@ -187,9 +189,16 @@ async def record_difficulties(
 
 
 async def set_enemies(
-    session: AsyncSession, *, item_id: UUID, other_id: UUID, are_enemies: bool, actor_id: UUID, now: datetime
+    session: AsyncSession,
+    *,
+    item_id: UUID,
+    other_id: UUID,
+    are_enemies: bool,
+    actor_id: UUID,
+    now: datetime,
+    reason: str = "",
 ) -> None:
-    """Say that two items of a subject must never meet on a paper, or that they may. Raises `NotFound`."""
+    """Say that two items of a subject must never meet on a paper, or that they may, and why. Raises `NotFound`."""
     first, second = sorted((item_id, other_id))
     items = (await session.exec(select(Item).where(col(Item.id).in_((first, second))).with_for_update())).all()
     if len({item.id for item in items}) != 2 or len({item.subject for item in items}) != 1:  # noqa: PLR2004 - a pair
@@ -204,5 +213,5 @@ async def set_enemies(
             ItemEnemy(first_id=first, second_id=second, subject=items[0].subject, created_by=actor_id, created_at=now)
         )
     audit.record(session, action="item.enemies_set", target=("item", first), actor_id=actor_id, now=now,
-                 other=str(second), are_enemies=are_enemies)  # fmt: skip
+                 other=str(second), are_enemies=are_enemies, reason=reason.strip())  # fmt: skip
     await session.flush()

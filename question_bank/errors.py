@@ -68,6 +68,18 @@ class NoteMissing(BadInput):
     message = N_("请写明原因，便于作者修改和日后查证。")
 
 
+class EstimateWrong(BadInput):
+    """An estimate that is no share of a hundred candidates."""
+
+    message = N_("请填写 1–99 的整数：100 个刚好够格的考生中，约有多少人能答对。")
+
+
+class EnemyReasonMissing(BadInput):
+    """Two items made enemies, or parted, without saying why."""
+
+    message = N_("请写明为什么这两道题不能（或可以）出现在同一张试卷上。")
+
+
 class CountWrong(BadInput):
     """A number of a blueprint that makes no paper."""
 

@@ -13,8 +13,7 @@ import numpy as np
 from exams.equating import Limits, equate_paper
 from exams.paper_bank import overexposed, prepare
 from exams.papers import draw_paper
-from exams.rasch import GUESSED_QUARTERS
-from question_bank.difficulty import Difficulty
+from question_bank.difficulty import GUESSED_QUARTERS, Difficulty
 from tests.makers.papers import CELLS, make_pool
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exams.rasch import GUESSED_QUARTERS, SCALE, judge, logistic
+from exams.rasch import SCALE, judge, logistic
+from question_bank.difficulty import GUESSED_QUARTERS
 from question_bank.models import ItemType
 
 LOGITS = st.integers(-9000, 9000)

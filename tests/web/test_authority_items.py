@@ -254,3 +254,65 @@ async def test_a_retired_item_leaves_with_its_reason(
     await client.submit(f"/authority/items/{item_id}/review", form)
     session.expire_all()
     assert (await get_item(session, item_id)).newest.status is RevisionStatus.RETIRED
+
+
+async def test_a_reviewer_estimates_at_review_and_sees_the_others_afterwards(
+    client: Client, session: AsyncSession, vault: Vault, desk: Desk, now: datetime
+) -> None:
+    item_id, revision_id = await submitted(session, desk, now)
+    second = await make_role(
+        session, vault, role=Role.QUESTION_REVIEWER, organisation=desk.authority, now=now, name="吴审题"
+    )
+    await session.commit()
+    page = f"/authority/items/{item_id}"
+    await client.sign_in(desk.reviewer.phone, PASSWORD)
+    assert "100 个刚好够格的考生中" in (await client.get(page)).text
+    typed = {"revision_id": str(revision_id), "act": "approve_publish", "percent": "120"}
+    wrong = await client.submit(f"{page}/review", typed)
+    assert (wrong.status_code, "请填写 1–99 的整数" in wrong.text) == (422, True)
+    unclear = await client.submit(f"{page}/review", typed | {"act": "", "percent": "70"})
+    assert (unclear.status_code, 'value="70"' in unclear.text) == (422, True)
+    done = await client.submit(f"{page}/review", typed | {"percent": "70"})
+    assert done.status_code in {302, 303}, done.text
+    seen = (await client.get(page)).text
+    assert "周审题：70 人答对" in seen
+    assert "1 人已估计，满 2 人后计入" in seen
+    await client.sign_in(second.phone, PASSWORD)
+    blind = (await client.get(page)).text
+    assert "您估计之后显示" in blind
+    assert "70 人答对" not in blind
+    done = await client.submit(f"{page}/estimates", {"revision_id": str(revision_id), "percent": "85"})
+    assert done.status_code in {302, 303}, done.text
+    seen = (await client.get(page)).text
+    assert "周审题：70 人答对" in seen
+    assert "± 0.49" in seen
+    assert seen.count("组卷采用") == 1
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    refused = await client.submit(f"{page}/estimates", {"revision_id": str(revision_id), "percent": "85"})
+    assert refused.status_code == 403
+
+
+async def test_two_items_are_made_enemies_with_a_reason_and_parted_again(
+    client: Client, session: AsyncSession, desk: Desk, now: datetime
+) -> None:
+    one = await make_published(session, desk, now=now, content=make_content(stem="动火作业前应当（　）。"))
+    other = await make_published(session, desk, now=now, content=make_content(stem="动火作业中应当有人（　）。"))
+    await session.commit()
+    page, far = f"/authority/items/{one}", f"/authority/items/{other}"
+    await client.sign_in(desk.editor.phone, PASSWORD)
+    assert "还没有互斥题" in (await client.get(page)).text
+    assert "没有找到其他题目" in (await client.get(f"{page}?words=不存在")).text
+    found = (await client.get(f"{page}?words=动火")).text
+    assert str(other) in found
+    assert f'value="{one}"' not in found
+    typed = {"other_id": str(other), "act": "add", "words": "动火"}
+    wrong = await client.submit(f"{page}/enemies", typed)
+    assert (wrong.status_code, "请写明为什么" in wrong.text, str(other) in wrong.text) == (422, True, True)
+    for _ in range(2):
+        done = await client.submit(f"{page}/enemies", typed | {"reason": "题干透露答案"})
+        assert done.status_code in {302, 303}, done.text
+    assert "题干透露答案" in (await client.get(page)).text
+    assert "题干透露答案" in (await client.get(far)).text
+    done = await client.submit(f"{far}/enemies", {"other_id": str(one), "act": "remove", "reason": "已改写题干"})
+    assert done.status_code in {302, 303}
+    assert "还没有互斥题" in (await client.get(page)).text

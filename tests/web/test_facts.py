@@ -12,7 +12,6 @@ from tests.makers.sittings import make_checked_in
 from tests.web.test_api_sittings import Caller
 
 if TYPE_CHECKING:
-
     import httpx
     from sqlmodel.ext.asyncio.session import AsyncSession
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,7 +14,10 @@ from litestar.params import FromPath, FromQuery, URLEncodedBody
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from exams.paper_targets import get_cut_ability
 from question_bank.authoring import create_item, save_revision, submit_revision
+from question_bank.enemies import find_items, list_enemies
+from question_bank.estimates import DifficultyPanel, get_difficulty_panel, give_estimate
 from question_bank.listing import Change, ItemFilter, ItemView, RevisionView, get_item, list_items
 from question_bank.models import ItemLevel, ItemRevision, ItemType, RevisionStatus
 from question_bank.queries import BlueprintView, find_blueprint, get_blueprint, list_blueprints
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 DESK = (Role.QUESTION_EDITOR, Role.QUESTION_REVIEWER)
 SUBMITTED = "SUBMITTED"
+_DIGITS = 3
+_LONGEST_WORDS = 100
 _STATUS_WORDS = {
     "DRAFT": N_("草稿"),
     SUBMITTED: N_("待审核"),
@@ -50,6 +55,7 @@ class ReviewForm:
     revision_id: UUID
     act: str
     note: str = ""
+    percent: str = ""
 
 
 def status_of(status: RevisionStatus, *, is_submitted: bool) -> tuple[str, str]:
@@ -150,13 +156,16 @@ class ItemController(Controller):
 
     @get("/{item_id:uuid}")
     async def show(
-        self, session: NamedDependency[AsyncSession], viewer: NamedDependency[Viewer], item_id: FromPath[UUID]
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        item_id: FromPath[UUID],
+        words: FromQuery[str] = "",
     ) -> Template:
-        """One item: editor, preview, review and history."""
+        """One item: editor, preview, review, difficulty, enemies and history; `words` look for another enemy."""
         acting_as(viewer, *DESK)
-        item = await get_item(session, item_id)
-        blueprint = await get_blueprint(session, item.subject)
-        return _editor(viewer, blueprint, _form_of(item), item=item)
+        return await show_item(session, viewer, item_id, now=now, words=words)
 
     @post("/{item_id:uuid}")
     async def save(
@@ -179,10 +188,7 @@ class ItemController(Controller):
             await _submit_if_asked(session, revision, data.get("then"), viewer, now)
         if tried.error is None:
             return Redirect(f"/authority/items/{item_id}")
-        item = await get_item(session, item_id)
-        # What was typed stands on the newest revision from now on, so that saving again is a choice.
-        form = replace(form, subject=item.subject, code=item.code, based_on=item.newest.number)
-        return _editor(viewer, await get_blueprint(session, item.subject), form, item=item, error=tried.error)
+        return await show_item(session, viewer, item_id, now=now, typed=form, error=tried.error)
 
     @post("/{item_id:uuid}/review")
     async def review(
@@ -199,12 +205,75 @@ class ItemController(Controller):
         if all(revision.id != data.revision_id for revision in item.revisions):
             raise NotFound
         async with attempt(session) as tried:
+            if data.percent.strip():
+                await estimate(session, item, data.revision_id, data.percent, person_id=viewer.person_id, now=now)
             await _act(session, data, person_id=viewer.person_id, now=now)
         if tried.error is None:
             return Redirect(f"/authority/items/{item_id}")
-        item = await get_item(session, item_id)
-        blueprint = await get_blueprint(session, item.subject)
-        return _editor(viewer, blueprint, _form_of(item), item=item, error=tried.error, note=data.note)
+        return await show_item(session, viewer, item_id, now=now, error=tried.error, note=data.note,
+                               percent=data.percent)  # fmt: skip
+
+
+async def estimate(
+    session: AsyncSession, item: ItemView, revision_id: UUID, typed: str, *, person_id: UUID, now: datetime
+) -> None:
+    """Keep a reviewer's estimate, by the cut score of the item's blueprint as it stands now."""
+    typed = typed.strip()
+    percent = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) <= _DIGITS else 0
+    ability = await get_cut_ability(session, await get_blueprint(session, item.subject), now=now)
+    await give_estimate(
+        session, revision_id=revision_id, reviewer_id=person_id, percent=percent, cut_ability=ability, now=now
+    )
+
+
+async def show_item(
+    session: AsyncSession,
+    viewer: Viewer,
+    item_id: UUID,
+    *,
+    now: datetime,
+    typed: ItemForm | None = None,
+    error: AnpeiError | None = None,
+    note: str = "",
+    percent: str = "",
+    words: str = "",
+    reason: str = "",
+) -> Template:
+    """The page of an item, with what was typed into any of its forms."""
+    item = await get_item(session, item_id)
+    form = _form_of(item)
+    if typed is not None:
+        # What was typed stands on the newest revision from now on, so that saving again is a choice.
+        form = replace(typed, subject=item.subject, code=item.code, based_on=item.newest.number)
+    words = words.strip()[:_LONGEST_WORDS]
+    beside = {
+        "panels": await _list_panels(session, viewer, item, now=now),
+        "percent": percent,
+        "enemies": await list_enemies(session, item.id),
+        "words": words,
+        "reason": reason,
+        "found": await find_items(session, item_id=item.id, words=words),
+    }
+    blueprint = await get_blueprint(session, item.subject)
+    return _editor(viewer, blueprint, form, item=item, error=error, note=note, beside=beside)
+
+
+async def _list_panels(
+    session: AsyncSession, viewer: Viewer, item: ItemView, *, now: datetime
+) -> list[tuple[RevisionView, DifficultyPanel]]:
+    """What the viewer may know of the difficulty of the newest revision, and of the one in use."""
+    is_reviewer = viewer.held(Role.QUESTION_REVIEWER) is not None
+    shown = {view.id: view for view in (item.newest, item.published) if view}
+    return [
+        (
+            view,
+            await get_difficulty_panel(
+                session, await session.get_one(ItemRevision, view.id), viewer_id=viewer.person_id,
+                is_reviewer=is_reviewer, now=now,
+            ),
+        )
+        for view in shown.values()
+    ]  # fmt: skip
 
 
 async def _submit_if_asked(
@@ -246,6 +315,7 @@ def _editor(
     item: ItemView | None = None,
     error: AnpeiError | None = None,
     note: str = "",
+    beside: dict[str, Any] | None = None,
 ) -> Template:
     areas = blueprint.areas
     faults = getattr(error, "faults", ())
@@ -264,6 +334,7 @@ def _editor(
         "may_review": viewer.held(Role.QUESTION_REVIEWER) is not None,
         "is_author": item is not None and item.newest.author_id == viewer.person_id,
         "status_of": status_of,
+        **(beside or {}),
         "changes_of": {seen.id: _show_changes(seen, areas) for seen in item.revisions} if item else {},
     }
     return Template("authority/items/editor.html", context=context, status_code=422 if error else 200)

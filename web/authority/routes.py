@@ -11,6 +11,7 @@ import web.authority.blueprints
 import web.authority.certificates
 import web.authority.home
 import web.authority.imports
+import web.authority.item_acts
 import web.authority.items
 import web.authority.licences
 import web.authority.papers
@@ -33,6 +34,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.session_reports.HANDLERS,
     *web.authority.administration.HANDLERS,
     *web.authority.items.HANDLERS,
+    *web.authority.item_acts.HANDLERS,
     *web.authority.imports.HANDLERS,
     *web.authority.blueprints.HANDLERS,
     *web.authority.licences.HANDLERS,
