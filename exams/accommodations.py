@@ -164,6 +164,25 @@ async def grant_accommodations(
     return application
 
 
+async def get_candidate_accommodations(
+    session: AsyncSession, *, exam_id: UUID, organisation_id: UUID, person_id: UUID
+) -> Accommodations:
+    """What one of those invited to an enterprise's own exam is given. Raises `NotFound`."""
+    statement = (
+        select(EnterpriseExamCandidate.accommodations)
+        .join(EnterpriseExam)
+        .where(
+            EnterpriseExam.id == exam_id,
+            EnterpriseExam.organisation_id == organisation_id,
+            EnterpriseExamCandidate.person_id == person_id,
+        )
+    )
+    found = (await session.exec(statement)).one_or_none()
+    if found is None:
+        raise NotFound
+    return Accommodations.read(found)
+
+
 async def set_candidate_accommodations(
     session: AsyncSession,
     *,

@@ -60,6 +60,7 @@ class NewExam:
     closes_at: datetime
     blueprint_code: str = "GEN"
     attempts_allowed: int = 2
+    needs_seb: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class ExamLine:
     invited: int
     sat: int
     passed: int
+    needs_seb: bool = False
 
     def is_open(self, now: datetime) -> bool:
         """Whether it can be begun."""
@@ -120,6 +122,7 @@ async def create_exam(
         opens_at=new.opens_at,
         closes_at=new.closes_at,
         attempts_allowed=new.attempts_allowed,
+        needs_seb=new.needs_seb,
         created_by=actor_id,
         created_at=now,
     )
@@ -138,6 +141,7 @@ async def _find_same(session: AsyncSession, organisation_id: UUID, title: str, n
         EnterpriseExam.blueprint_code == new.blueprint_code,
         EnterpriseExam.opens_at == new.opens_at,
         EnterpriseExam.closes_at == new.closes_at,
+        EnterpriseExam.needs_seb == new.needs_seb,
         EnterpriseExam.attempts_allowed == new.attempts_allowed,
     )
     return (await session.exec(statement)).first()
@@ -239,6 +243,7 @@ async def _line_of(session: AsyncSession, exam: EnterpriseExam) -> ExamLine:
         invited=(await session.exec(invited)).one(),
         sat=sitters,
         passed=passed,
+        needs_seb=exam.needs_seb,
     )
 
 

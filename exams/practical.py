@@ -374,7 +374,7 @@ async def list_to_release(session: AsyncSession) -> list[ReleaseLine]:
             ExamSession.starts_at,
             PracticalResult.state,
             PracticalResult.second_assessor_id,
-        )  # type: ignore[call-overload]
+        )  # type: ignore[call-overload]  # sqlmodel types a select of up to four columns
         .join(Organisation, col(Organisation.id) == ExamSession.site_id)
         .join(Qualification, col(Qualification.code) == ExamSession.qualification_code)
         .join(Booking, col(Booking.exam_session_id) == ExamSession.id)

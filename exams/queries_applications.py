@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
+from exams.accommodations import Accommodations
 from exams.attempts import awaits_result, is_used_up
 from exams.models import (
     Application,
@@ -82,6 +83,8 @@ class ApplicationView:
     act: NextAct
     part: ExamPart | None
     bookings: tuple[BookingCard, ...]
+    wanted: Accommodations
+    granted: Accommodations
 
     @property
     def is_editable(self) -> bool:
@@ -163,6 +166,8 @@ class ReviewSheet:
     reason: str
     decided_at: datetime | None
     decided_by_name: str
+    wanted: Accommodations
+    granted: Accommodations
 
 
 async def list_own_applications(session: AsyncSession, person_id: UUID, *, now: datetime) -> list[ApplicationView]:
@@ -223,8 +228,8 @@ async def list_queue(session: AsyncSession, *, status: ApplicationStatus, text: 
     total = (await session.exec(select(func.count()).select_from(joined.subquery()))).one()
     pages = max(1, -(-total // PAGE_SIZE))
     page = min(max(page, 1), pages)
-    order = col(Application.submitted_at)
-    order = order.asc() if status is ApplicationStatus.SUBMITTED else order.desc()  # type: ignore[assignment]
+    waited = col(Application.submitted_at)
+    order = waited.asc() if status is ApplicationStatus.SUBMITTED else waited.desc()
     rows = (await session.exec(joined.order_by(order).offset((page - 1) * PAGE_SIZE).limit(PAGE_SIZE))).all()
     limit = await get_number(session, "so.application.review_wd", on=china_date(now))
     counted = (
@@ -293,6 +298,8 @@ async def get_review_sheet(session: AsyncSession, *, application_id: UUID, now: 
         reason=application.reason,
         decided_at=application.decided_at,
         decided_by_name=decider.name if decider else "",
+        wanted=Accommodations.read(application.accommodations_wanted),
+        granted=Accommodations.read(application.accommodations),
     )
 
 
@@ -376,6 +383,8 @@ async def _view(
         ),
         part=part,
         bookings=bookings,
+        wanted=Accommodations.read(application.accommodations_wanted),
+        granted=Accommodations.read(application.accommodations),
     )
 
 

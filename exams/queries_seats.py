@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
+from exams.accommodations import Accommodations
 from exams.models import (
     Application,
     Booking,
@@ -94,6 +95,7 @@ class Ticket:
     room_name: str
     cancel_reason: str
     needs_seb: bool
+    granted: Accommodations
 
     def can_change(self, now: datetime) -> bool:
         """Whether it may be moved to another session."""
@@ -199,6 +201,7 @@ async def get_ticket(session: AsyncSession, *, booking_id: UUID, person_id: UUID
         room_name=room.name,
         cancel_reason=exam_session.cancel_reason,
         needs_seb=exam_session.needs_seb,
+        granted=Accommodations.read(application.accommodations),
         **times,
     )
 

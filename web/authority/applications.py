@@ -13,6 +13,7 @@ from litestar.params import FromPath, FromQuery, URLEncodedBody
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from exams.accommodations import grant_accommodations, read_accommodation_reason
 from exams.applications import (
     MISSING_POINTS,
     accept_application,
@@ -29,6 +30,7 @@ from training.calendar import china_date
 from training.errors import AnpeiError, NotFound
 from training.models import Role
 from training.people import get_document, get_masked_document
+from web.accommodations import AccommodationForm, extra_choices
 from web.attempts import attempt
 from web.auth import acting_as
 from web.candidate.applications import send_file
@@ -45,6 +47,8 @@ _LISTED = (
     ApplicationStatus.FAILED,
     ApplicationStatus.WITHDRAWN,
 )
+
+_GRANTABLE = (ApplicationStatus.SUBMITTED, ApplicationStatus.ACCEPTED)
 
 
 @dataclass
@@ -158,6 +162,24 @@ class ReviewController(Controller):
             await accept_application(session, application_id=application_id, reviewer_id=viewer.person_id, now=now)
         return await _after(session, services, viewer, now, application_id, tried.error)
 
+    @post("/{application_id:uuid}/accommodations")
+    async def grant(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        services: NamedDependency[Services],
+        now: NamedDependency[datetime],
+        application_id: FromPath[UUID],
+        data: URLEncodedBody[AccommodationForm],
+    ) -> Template | Redirect:
+        """Grant accommodations, or take them back."""
+        await _submitted(session, viewer, application_id)
+        async with attempt(session) as tried:
+            await grant_accommodations(
+                session, application_id=application_id, actor_id=viewer.person_id, granted=data.read(), now=now
+            )
+        return await _after(session, services, viewer, now, application_id, tried.error, granting=data)
+
     @post("/{application_id:uuid}/return")
     async def give_back(
         self,
@@ -211,7 +233,7 @@ async def _after(
     now: datetime,
     application_id: UUID,
     error: AnpeiError | None,
-    **typed: Any,  # noqa: ANN401 - one of the two forms
+    **typed: Any,  # noqa: ANN401 - one of the three forms
 ) -> Template | Redirect:
     if error is None:
         return Redirect(f"/authority/applications/{application_id}")
@@ -228,6 +250,7 @@ async def _sheet_page(
     error: AnpeiError | None = None,
     returned: ReturnForm | None = None,
     refused: RefuseForm | None = None,
+    granting: AccommodationForm | None = None,
 ) -> Template:
     sheet = await get_review_sheet(session, application_id=application_id, now=now)
     if sheet.status is ApplicationStatus.SUBMITTED:
@@ -252,6 +275,12 @@ async def _sheet_page(
         "ticked": many(returned.points) if returned else [],
         "note": returned.note if returned else "",
         "reason": refused.reason if refused else "",
+        "accommodation_reason": await read_accommodation_reason(
+            session, vault=services.vault, application_id=application_id, actor_id=viewer.person_id, now=now
+        ) if sheet.status in _GRANTABLE else "",
+        "granting": granting or AccommodationForm.of(sheet.granted or sheet.wanted),
+        "may_grant": sheet.status in _GRANTABLE,
+        "extras": await extra_choices(session, now=now),
         "error": error,
         "today": china_date(now),
     }  # fmt: skip

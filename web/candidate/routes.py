@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.candidate import applications, bookings, exams
+from web.candidate import accommodations, applications, bookings, exams
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -12,5 +12,6 @@ if TYPE_CHECKING:
 HANDLERS: list[ControllerRouterHandler] = [
     *exams.HANDLERS,
     *applications.HANDLERS,
+    *accommodations.HANDLERS,
     *bookings.HANDLERS,
 ]

@@ -54,6 +54,7 @@ class ExamForm:
     opens_at: str = ""
     closes_at: str = ""
     attempts_allowed: str = "2"
+    needs_seb: str = ""
     whom: str = "everyone"
     departments: list[str] | str = field(default_factory=list)
 
@@ -149,6 +150,7 @@ class EnterpriseExamController(Controller):
                 closes_at=read_moment(data.closes_at, field_name="closes_at"),
                 blueprint_code=_BLUEPRINT,
                 attempts_allowed=read_count(data.attempts_allowed, field_name="attempts_allowed"),
+                needs_seb=bool(data.needs_seb),
             )
             exam = await create_exam(
                 session, organisation_id=held.organisation_id, new=new, actor_id=viewer.person_id, now=now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from web import browser_keys
-from web.enterprise import assignments, board, dossiers, exams, imports, proofs, staff
+from web.enterprise import assignments, board, dossiers, exam_candidates, exams, imports, proofs, staff
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -18,5 +18,6 @@ HANDLERS: list[ControllerRouterHandler] = [
     *dossiers.HANDLERS,
     *exams.HANDLERS,
     browser_keys.EnterpriseBrowserKeyController,
+    *exam_candidates.HANDLERS,
     *proofs.HANDLERS,
 ]
