@@ -93,7 +93,8 @@ async def keep_late(
     return tuple(act.seq for act in wanted if (act.seq, act.position, act.choice) in kept)
 
 
-_STILL_LATE = ~(
+# Not what was counted after all when it came again with its proof.
+STILL_LATE = ~(
     select(AnswerEvent.seq)
     .where(
         AnswerEvent.sitting_id == LateAnswer.sitting_id,
@@ -107,10 +108,10 @@ _STILL_LATE = ~(
 
 
 async def list_late(session: AsyncSession, sitting_ids: Sequence[UUID]) -> Sequence[LateAnswer]:
-    """What was kept and not counted, by sitting and number; not what was counted after all when it came again."""
+    """What was kept and not counted, by sitting and number."""
     statement = (
         select(LateAnswer)
-        .where(col(LateAnswer.sitting_id).in_(sitting_ids), _STILL_LATE)
+        .where(col(LateAnswer.sitting_id).in_(sitting_ids), STILL_LATE)
         .order_by(col(LateAnswer.sitting_id), col(LateAnswer.seq), col(LateAnswer.received_at))
     )
     return (await session.exec(statement)).all()
@@ -118,5 +119,5 @@ async def list_late(session: AsyncSession, sitting_ids: Sequence[UUID]) -> Seque
 
 async def count_late(session: AsyncSession, sitting_id: UUID) -> int:
     """How many answers of a sitting were kept and not counted."""
-    statement = select(func.count()).select_from(LateAnswer).where(LateAnswer.sitting_id == sitting_id, _STILL_LATE)
+    statement = select(func.count()).select_from(LateAnswer).where(LateAnswer.sitting_id == sitting_id, STILL_LATE)
     return (await session.exec(statement)).one()

@@ -68,6 +68,11 @@ def clock_time(value: datetime | None) -> str:
     return "—" if value is None else f"{value.astimezone(CHINA):%H:%M}"
 
 
+def second(value: datetime | None) -> str:
+    """Day and time in China, to the second."""
+    return "—" if value is None else f"{day(value.astimezone(CHINA))} {value.astimezone(CHINA):%H:%M:%S}"
+
+
 def plain(value: Decimal | float | None) -> str:
     """A number without trailing zeros."""
     return "—" if value is None else f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
@@ -87,6 +92,13 @@ def make_engine() -> JinjaTemplateEngine:
          "current_language": language.get}
     )  # fmt: skip
     environment.filters.update(
-        {"day": day, "moment": moment, "clock_time": clock_time, "plain": plain, "mask_name": mask_name}
+        {
+            "day": day,
+            "moment": moment,
+            "second": second,
+            "clock_time": clock_time,
+            "plain": plain,
+            "mask_name": mask_name,
+        }
     )
     return JinjaTemplateEngine.from_environment(environment)

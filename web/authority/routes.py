@@ -14,6 +14,7 @@ import web.authority.imports
 import web.authority.item_acts
 import web.authority.items
 import web.authority.licences
+import web.authority.late
 import web.authority.papers
 import web.authority.plans
 import web.authority.regrades
@@ -29,6 +30,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.plans.HANDLERS,
     *web.authority.scores.HANDLERS,
     *web.authority.appeals.HANDLERS,
+    *web.authority.late.HANDLERS,
     *web.authority.regrades.HANDLERS,
     *web.authority.papers.HANDLERS,
     *web.authority.session_reports.HANDLERS,

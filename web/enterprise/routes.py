@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from web import browser_keys
-from web.enterprise import assignments, board, dossiers, exam_candidates, exams, imports, proofs, staff
+from web.enterprise import assignments, board, dossiers, exam_candidates, exams, imports, late, proofs, staff
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -17,6 +17,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *assignments.HANDLERS,
     *dossiers.HANDLERS,
     *exams.HANDLERS,
+    *late.HANDLERS,
     browser_keys.EnterpriseBrowserKeyController,
     *exam_candidates.HANDLERS,
     *proofs.HANDLERS,

@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.appeals import ask_appeal, get_own_appeals
 from exams.sheets import get_result
+from exams.signed_sheets import get_receipt_note
 from training.accounts import Viewer
 from web.attempts import attempt
 
@@ -47,6 +48,7 @@ class AppealController(Controller):
         context = {
             "result": await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id),
             "own": await get_own_appeals(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now),
+            "receipt": await get_receipt_note(session, sitting_id=sitting_id, person_id=viewer.person_id),
             "typed": data.reason,
             "error": tried.error,
         }

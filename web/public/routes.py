@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web.public import certificate, courses, health, home, register, sign_in, sign_up, static, verify
+from web.public import certificate, courses, health, home, receipts, register, sign_in, sign_up, static, verify
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -16,6 +16,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *courses.HANDLERS,
     *certificate.HANDLERS,
     *verify.HANDLERS,
+    *receipts.HANDLERS,
     *register.HANDLERS,
     *health.HANDLERS,
     *static.HANDLERS,
