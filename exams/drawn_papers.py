@@ -97,9 +97,14 @@ class PaperLine:
     seat_no: int
     person_name: str
     ticket_no: str
-    is_drawn: bool
+    drawn_paper_id: UUID | None
     sitting_id: UUID | None
     sitting_status: SittingStatus | None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether a paper is printed for this candidate."""
+        return self.drawn_paper_id is not None
 
     @property
     def is_archived(self) -> bool:
@@ -214,8 +219,8 @@ async def list_paper_lines(session: AsyncSession, *, exam_session_id: UUID) -> l
         .order_by(col(Booking.seat_no))
     )
     return [
-        PaperLine(booking.seat_no, name, booking.ticket_no, drawn is not None, sitting_id, status)
-        for booking, name, drawn, sitting_id, status in (await session.exec(statement)).all()
+        PaperLine(booking.seat_no, name, booking.ticket_no, drawn_paper_id, sitting_id, status)
+        for booking, name, drawn_paper_id, sitting_id, status in (await session.exec(statement)).all()
     ]
 
 

@@ -87,7 +87,7 @@ class WrongNumberOfMarks(BadInput):
     message = N_("提交的题数与答题卡不符，没有保存。请刷新页面后重新录入。")
 
 
-class NoSuchSheet(NotFound):
+class NoSuchSheet(BadInput):
     """Neither a code of a sheet nor a ticket number with a printed paper."""
 
     message = N_("没有找到这张答题卡。请扫描答题卡上的二维码，或输入准考证号。")
@@ -172,7 +172,7 @@ async def find_sheet(session: AsyncSession, *, code: str) -> UUID:
     )
     drawn_paper_id = (await session.exec(statement)).first()
     if drawn_paper_id is None:
-        raise NoSuchSheet
+        raise NoSuchSheet(field="code")
     return drawn_paper_id
 
 

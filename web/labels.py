@@ -36,6 +36,7 @@ from exams.models import (
 )
 from exams.response_times import TimeFlag
 from exams.session_report import Coefficient, ItemFlag
+from exams.sheet_entry import SheetStage
 from question_bank.models import CellLevel, ItemLevel, ItemType, McRule, RevisionStatus
 from training.errors import N_
 from training.models import (
@@ -180,6 +181,10 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (Shortfall.ENEMIES, N_("有互斥题同卷")),
     (Shortfall.OVERLAP, N_("与邻座相同题目超过上限")),
     (Shortfall.EXPOSURE, N_("动用了应暂停的题目")),
+    (SheetStage.NOT_ENTERED, N_("未录入")),
+    (SheetStage.ENTERED_ONCE, N_("已录入一次")),
+    (SheetStage.DIFFERENT, N_("两次录入不一致")),
+    (SheetStage.DONE, N_("已有考试记录")),
     (SeatState.FREE, N_("空位")),
     (SeatState.BOOKED, N_("未到")),
     (SeatState.AT_DESK, N_("签到处核验中")),
