@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import web.authority.administration
+import web.authority.answer_sheets
 import web.authority.appeals
 import web.authority.applications
 import web.authority.blueprints
@@ -33,6 +34,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.late.HANDLERS,
     *web.authority.regrades.HANDLERS,
     *web.authority.papers.HANDLERS,
+    *web.authority.answer_sheets.HANDLERS,
     *web.authority.session_reports.HANDLERS,
     *web.authority.administration.HANDLERS,
     *web.authority.items.HANDLERS,
