@@ -21,6 +21,7 @@ import web.authority.plans
 import web.authority.regrades
 import web.authority.scores
 import web.authority.session_reports
+import web.authority.session_sittings
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -36,6 +37,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.papers.HANDLERS,
     *web.authority.answer_sheets.HANDLERS,
     *web.authority.session_reports.HANDLERS,
+    *web.authority.session_sittings.HANDLERS,
     *web.authority.administration.HANDLERS,
     *web.authority.items.HANDLERS,
     *web.authority.item_acts.HANDLERS,

@@ -28,7 +28,7 @@ from web.attempts import attempt
 from web.services import Services
 from web.site.desk import Officer, may_assess, may_run_sessions, officer_of
 
-_SHOWN_FACTS = 200
+SHOWN_FACTS = 200
 
 # How the kinds of a seat's history read; `web.site.board` passes them to the seat's page.
 HAPPENINGS = {
@@ -402,10 +402,10 @@ def group_facts(facts: Sequence[integrity.FactLine]) -> list[FactGroup]:
     ]
 
 
-def _merge(happenings: Sequence[boards.Happening], facts: Sequence[integrity.FactLine]) -> list[SeatMoment]:
+def merge_moments(happenings: Sequence[boards.Happening], facts: Sequence[integrity.FactLine]) -> list[SeatMoment]:
     """One time line, the newest first."""
     moments = [SeatMoment(one.at, happening=one) for one in happenings]
-    moments += [SeatMoment(one.began_at, fact=one) for one in facts[:_SHOWN_FACTS]]
+    moments += [SeatMoment(one.began_at, fact=one) for one in facts[:SHOWN_FACTS]]
     return sorted(moments, key=lambda moment: moment.at, reverse=True)
 
 
@@ -450,9 +450,9 @@ async def _show_seat(
         "seat": seat,
         "board": board,
         "officer": officer,
-        "moments": _merge(happenings, facts),
+        "moments": merge_moments(happenings, facts),
         "groups": group_facts(facts),
-        "unseen": max(len(facts) - _SHOWN_FACTS, 0),
+        "unseen": max(len(facts) - SHOWN_FACTS, 0),
         "minutes_since_check": due.get(booking_id),
         "check_reasons": SAME_PERSON,
         "words": HAPPENINGS,
