@@ -8,6 +8,7 @@ import secrets
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -165,9 +166,24 @@ def services(
     return Services(settings=settings, keys=keys, clock=clock, sessions=sessions, store=store)
 
 
+@pytest.fixture(scope="session")
+def apps() -> dict[Settings, tuple[Services, Litestar]]:
+    """The applications of this worker. Making one reads every signature anew, half a second of it."""
+    return {}
+
+
 @pytest.fixture
-def app(services: Services) -> Litestar:
-    return create_app(services)
+def app(services: Services, apps: dict[Settings, tuple[Services, Litestar]]) -> Litestar:
+    """The application with this test's services; only what it is built from must be the same as in the test before."""
+    nowhere = Path()
+    built_from = replace(services.settings, data_dir=nowhere, keys_dir=nowhere, media_url="")
+    if built_from not in apps:
+        own = replace(services)
+        apps[built_from] = (own, create_app(own))
+    held, app = apps[built_from]
+    for field in fields(Services):
+        object.__setattr__(held, field.name, getattr(services, field.name))
+    return app
 
 
 class Client(httpx.AsyncClient):

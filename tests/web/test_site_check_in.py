@@ -196,10 +196,8 @@ async def test_another_site_sees_nothing(
         assert (await client.get(path)).status_code == 404
 
 
-async def test_without_engines_the_officer_is_asked_at_once(
-    client: Client, desk: Desk, services: Services, app: object
-) -> None:
-    object.__setattr__(services, "matcher", None)
+@pytest.mark.parametrize("matcher", [None])
+async def test_without_engines_the_officer_is_asked_at_once(client: Client, desk: Desk) -> None:
     await sign_in(client, desk.invigilator)
     page = await client.get(card(desk))
     assert "btn-choice" not in page.text
