@@ -114,6 +114,11 @@ async def test_a_draft_is_checked_as_it_is_typed_and_nothing_is_kept(
     assert "1 格不足" in short.text
     out_of_reach = typed(blueprint, target="OWN", target_ability="0", target_score="49.9", target_information="12")
     assert "所填目标达不到" in (await client.submit(DRAFT, out_of_reach, headers=live)).text
+    unfilled = await client.submit(DRAFT, typed(blueprint, target="OWN"), headers=live)
+    assert "目标能力值应为" in unfilled.text
+    assert 'id="bank-mean"' in unfilled.text
+    nonsense = await client.submit(DRAFT, typed(blueprint, pass_score="x") | {"count-1-TF": "-4"}, headers=live)
+    assert (nonsense.status_code, "每格题数应为" in nonsense.text) == (200, True)
     assert (await get_blueprint(session, "GEN")).version == 1
 
 

@@ -163,7 +163,9 @@ async def _draft_context(
         fault = fault or found
     wanted = draft.applied_to(current)
     health = await judge_blueprint(session, _with_empty_rows(wanted, form), now=now)
-    figures = None if fault else await find_target_figures(session, wanted, now=now)
+    # The bank's mean helps to mend a target that is wrong, so it is told without one.
+    measured = replace(wanted, target=None) if fault else wanted
+    figures = await find_target_figures(session, measured, now=now) if _is_measurable(wanted) else None
     return {
         "form": form,
         "areas": rows_of_areas(form, health),
@@ -180,6 +182,10 @@ async def _draft_context(
         "levels": list(CellLevel),
         "mc_rules": list(McRule),
     }
+
+
+def _is_measurable(wanted: BlueprintView) -> bool:
+    return wanted.pass_score > 0 and all(cell.count >= 0 for cell in wanted.cells)
 
 
 def _with_empty_rows(wanted: BlueprintView, form: BlueprintForm) -> BlueprintView:
