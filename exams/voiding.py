@@ -85,7 +85,7 @@ async def _void_score(session: AsyncSession, sitting: Sitting, *, actor_id: UUID
         return
     if score.state is ScoreState.RELEASED:
         raise ScoreIsOut
-    was, score.state = score.state, ScoreState.VOID
+    was, score.state, score.withheld_reason = score.state, ScoreState.VOID, reason
     session.add(score)
     booking = await session.get_one(Booking, sitting.booking_id)
     application = await session.get_one(Application, booking.application_id)

@@ -12,6 +12,7 @@ from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from exams.advice import find_advice
 from exams.appeals import ask_appeal, get_own_appeals
 from exams.sheets import get_result
 from exams.signed_sheets import get_receipt_note
@@ -49,6 +50,7 @@ class AppealController(Controller):
             "result": await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id),
             "own": await get_own_appeals(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now),
             "receipt": await get_receipt_note(session, sitting_id=sitting_id, person_id=viewer.person_id),
+            "advice": await find_advice(session, sitting_id=sitting_id, person_id=viewer.person_id),
             "typed": data.reason,
             "error": tried.error,
         }
