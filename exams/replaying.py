@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from exams.answers import list_events
+from exams.chain import Chain, verify_chain
+from exams.late_answers import count_late
 from exams.marking import Mark, last_choices
 from exams.models import Score, Sitting
 from exams.papers import paper_items
@@ -47,12 +49,14 @@ class CountedItem:
 
 @dataclass(frozen=True, slots=True)
 class Recount:
-    """A score counted again. `acts` is the number of stored answer events."""
+    """A score counted again. `acts` is the number of stored answer events, `late` of answers that do not count."""
 
     redealt: Redealt
     algorithm: str
     seed: int
     acts: int
+    late: int
+    chain: Chain
     answered: int
     right: int
     mark: Mark
@@ -64,7 +68,8 @@ class Recount:
         return {
             "redealt": self.redealt.value, "algorithm": self.algorithm, "acts": self.acts, "answered": self.answered,
             "right": self.right, "points": str(self.mark.points), "total": str(self.mark.total),
-            "cut_score": str(self.mark.cut_score), "agrees": self.agrees,
+            "cut_score": str(self.mark.cut_score), "agrees": self.agrees, "late": self.late,
+            "chain_head": self.chain.head.hex(), "chain_holds": self.chain.holds,
         }  # fmt: skip
 
 
@@ -94,6 +99,8 @@ async def recount(session: AsyncSession, *, sitting: Sitting, score: Score) -> R
         algorithm=sitting.algorithm,
         seed=sitting.seed,
         acts=len(events),
+        late=await count_late(session, sitting.id),
+        chain=verify_chain(sitting.id, events),
         answered=mark.answered,
         right=mark.right,
         mark=mark,
