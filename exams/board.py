@@ -21,6 +21,7 @@ from exams.models import (
     Booking,
     BookingStatus,
     CheckVerdict,
+    DrawnPaper,
     ExamPart,
     ExamRoom,
     ExamSession,
@@ -298,7 +299,9 @@ async def finish_session(
 ) -> None:
     """Close a session when everybody is done; whoever did not come, or never began, is absent.
 
-    Asked again it stays finished. Raises `DoorsOpen`, `StillSitting`, `StillPaused`, `StillAssessing`.
+    Who was let in to a printed paper stays as they are until the authority has entered the answer
+    sheet (exams/sheet_entry.py). Asked again it stays finished. Raises `DoorsOpen`, `StillSitting`,
+    `StillPaused`, `StillAssessing`.
     """
     exam_session = await session.get(ExamSession, exam_session_id, with_for_update=True, populate_existing=True)
     if exam_session is None or exam_session.site_id != site_id:
@@ -314,14 +317,16 @@ async def finish_session(
     checked_in = [booking for booking in bookings if booking.status is BookingStatus.CHECKED_IN]
     if exam_session.part is ExamPart.PRACTICAL and checked_in:
         raise StillAssessing(count=len(checked_in))
-    for booking in bookings:
+    on_paper = await _list_on_paper(session, exam_session_id)
+    absent = [booking for booking in bookings if booking.id not in on_paper]
+    for booking in absent:
         _miss(session, booking, actor_id=actor_id, now=now)
     was, exam_session.status = exam_session.status, SessionStatus.FINISHED
     session.add(exam_session)
     await session.flush()
     audit.record(
         session, action="exam_session.finished", target=("exam_session", exam_session_id), actor_id=actor_id, now=now,
-        was={"status": was.value}, absent=len(bookings),
+        was={"status": was.value}, absent=len(absent),
     )  # fmt: skip
 
 
@@ -556,6 +561,20 @@ async def _lock_unfinished(session: AsyncSession, exam_session_id: UUID) -> Sequ
         .execution_options(populate_existing=True)
     )
     return (await session.exec(statement)).all()
+
+
+async def _list_on_paper(session: AsyncSession, exam_session_id: UUID) -> set[UUID]:
+    """Bookings whose candidate was let in and sits on paper."""
+    statement = (
+        select(Booking.id)
+        .join(DrawnPaper, col(DrawnPaper.booking_id) == Booking.id)
+        .where(
+            Booking.exam_session_id == exam_session_id,
+            Booking.status == BookingStatus.CHECKED_IN,
+            col(DrawnPaper.drawn_by).is_not(None),
+        )
+    )
+    return set((await session.exec(statement)).all())
 
 
 async def _count_sittings(session: AsyncSession, exam_session_id: UUID, status: SittingStatus) -> int:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from exams.answers import list_events
+from exams.board import finish_session
 from exams.bubbles import sheet_code
 from exams.chain import verify_chain
 from exams.drawn_papers import draw_papers
@@ -29,7 +30,9 @@ from exams.models import (
     SittingStatus,
 )
 from exams.papers import paper_items
+from exams.queries_report import get_session_report
 from exams.replay import replay_sitting
+from exams.replaying import Redealt, recount
 from exams.sheet_entry import (
     BadMark,
     NoSuchSheet,
@@ -215,6 +218,30 @@ async def test_a_site_that_closed_the_session_first_loses_nobody(session: AsyncS
     assert stage is SheetStage.DONE
     await session.refresh(sheet.booking)
     assert sheet.booking.status is BookingStatus.DONE
+
+
+async def test_closing_a_session_leaves_sheets_to_be_entered(session: AsyncSession, sheet: Sheet) -> None:
+    await finish_session(
+        session, exam_session_id=sheet.held.id, site_id=sheet.held.site_id, actor_id=sheet.first, now=sheet.after
+    )
+    await session.refresh(sheet.booking)
+    assert sheet.booking.status is BookingStatus.CHECKED_IN
+    for who in (sheet.first, sheet.second):
+        stage = await enter(session, sheet, who, sheet.right)
+    assert stage is SheetStage.DONE
+
+
+async def test_report_and_recount_know_sittings_on_paper(session: AsyncSession, sheet: Sheet) -> None:
+    for who in (sheet.first, sheet.second):
+        await enter(session, sheet, who, [*sheet.right[:60], *[""] * 40])
+    report = await get_session_report(session, exam_session_id=sheet.held.id)
+    [pace] = report.figures.paces
+    assert (pace.minutes, pace.timed, pace.flags) == (120, 0, ())
+    sitting = await find_sitting(session, sheet)
+    assert sitting
+    score = (await session.exec(select(Score).where(Score.sitting_id == sitting.id))).one()
+    found = await recount(session, sitting=sitting, score=score)
+    assert (found.redealt, found.agrees, found.right, found.acts) == (Redealt.SAME, True, 60, 60)
 
 
 async def test_who_sat_at_a_computer_has_no_sheet(session: AsyncSession, sheet: Sheet) -> None:
