@@ -124,6 +124,7 @@ async def print_head(
         pass_score=blueprint.pass_score,
         printed_at=now,
         is_specimen=is_demo,
+        mc_rule=blueprint.mc_rule,
     )
 
 

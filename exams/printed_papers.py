@@ -25,7 +25,7 @@ from exams.bubbles import (
     sheet_code,
 )
 from exams.bubbles import ROWS as BUBBLE_ROWS
-from question_bank.models import ItemType
+from question_bank.models import ItemType, McRule
 from training.calendar import CHINA
 from training.fonts import Face
 from training.printing import ACCENT, GREY, INK, LINE, PAGE_WIDTH, TINT, Sheet
@@ -50,6 +50,7 @@ _TYPES = {
     ItemType.SC: ("单选题", "只有一个选项正确"),
     ItemType.MC: ("多选题", "至少有两个选项正确，多选、少选、错选均不得分"),
 }
+_IN_PART = "至少有两个选项正确，少选按比例得分，有错选不得分"
 _NUMERALS = "一二三"
 # The fonts have ¹ ² ³ only; "10⁶" is printed as "10^6".
 _POWER = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]*[⁰⁴⁵⁶⁷⁸⁹⁺⁻][⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]*")
@@ -98,6 +99,7 @@ class PrintedHead:
     pass_score: int
     printed_at: datetime
     is_specimen: bool = False
+    mc_rule: McRule = McRule.ALL_OR_NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ def _new_sheet(title: str, head: PrintedHead, fonts: FontSet) -> Sheet:
 
 
 def _draw_paper(sheet: Sheet, paper: PrintedPaper) -> None:
-    pages = _paginate(list(_blocks(sheet, paper.items)))
+    pages = _paginate(list(_blocks(sheet, paper.items, paper.head.mc_rule)))
     answer_pages = page_count(len(paper.items))
     total = len(pages) + answer_pages
     for number, rows in enumerate(pages, start=1):
@@ -224,7 +226,7 @@ def _draw_head(sheet: Sheet, paper: PrintedPaper) -> None:
         sheet.text(LEFT + 4, 73, text, size=7.5, colour=GREY, width=_WIDTH - 8)
 
 
-def _blocks(sheet: Sheet, items: Sequence[PrintedItem]) -> Iterator[list[_Row]]:
+def _blocks(sheet: Sheet, items: Sequence[PrintedItem], mc_rule: McRule) -> Iterator[list[_Row]]:
     """What must not be torn apart: an item, the first of a type with its heading."""
     kinds: list[ItemType] = []
     for item in items:
@@ -232,6 +234,7 @@ def _blocks(sheet: Sheet, items: Sequence[PrintedItem]) -> Iterator[list[_Row]]:
         if item.type not in kinds:
             kinds.append(item.type)
             name, rule = _TYPES[item.type]
+            rule = _IN_PART if item.type is ItemType.MC and mc_rule is McRule.PARTIAL else rule
             count = sum(other.type is item.type for other in items)
             title = f"{_NUMERALS[len(kinds) - 1]}、{name}（共 {count} 题，每题 {item.points} 分）"
             rows.insert(0, _Row(((LEFT, title, 11, Face.BOLD), (LEFT + 70, rule, 8.5, Face.SANS)), _HEADING))

@@ -9,6 +9,7 @@ import pytest
 
 from exams.bubbles import CORNER, CORNERS, list_bubbles, page_count, sheet_code
 from exams.printed_papers import KEY_WARNING, Provenance, answer_key_pdf, paper_pdf, spell_powers
+from question_bank.models import McRule
 from tests.makers.printed import make_fonts, scan
 from tests.makers.printed_papers import SHEET_ID, make_head, make_key, make_paper, make_printed_items, read_sheet
 from training.fonts import characters_of
@@ -36,6 +37,14 @@ def test_a_paper_has_every_question_once_and_in_order_with_the_displayed_letters
     assert "A.断开电源并悬挂标示牌A" in whole
     assert "一、判断题（共30题，每题1分）" in whole
     assert "三、多选题（共20题，每题1分）" in whole
+
+
+def test_the_heading_says_how_several_right_options_are_marked() -> None:
+    for mc_rule, says in (
+        (McRule.ALL_OR_NOTHING, "少选、错选均不得分"),
+        (McRule.PARTIAL, "少选按比例得分，有错选不得分"),
+    ):
+        assert says in "".join(texts(paper_pdf([make_paper(head=make_head(mc_rule=mc_rule))], FONTS)))
 
 
 def test_every_page_says_which_it_is_and_whose() -> None:
