@@ -115,7 +115,7 @@ class Stage:
                 [sys.executable, "-m", "web", *arguments], cwd=ROOT, env=self.environ, stdout=out, stderr=out
             )
 
-    def wait_until_ready(self, seconds: float = 30) -> None:
+    def wait_until_ready(self, seconds: float = 120) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.web and self.web.poll() is None:
             try:
@@ -125,6 +125,10 @@ class Stage:
                 pass
             time.sleep(0.05)
         raise TimeoutError((self.folder / "serve.log").read_text()[-3000:])
+
+    def stop_web(self) -> None:
+        """SIGTERM: what is under way is still answered."""
+        _end(self.web)
 
     def kill_web(self) -> None:
         """`kill -9`."""
