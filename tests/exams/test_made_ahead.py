@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from unittest.mock import ANY
 from uuid import UUID
 
 import pytest
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.drawn_papers import draw_papers
 from exams.made_ahead import Readiness, count_ready, make_papers_ahead
@@ -31,6 +34,7 @@ from exams.sittings import Device
 from exams.starting import start_sitting
 from question_bank.difficulty import Difficulty, record_difficulties
 from question_bank.models import Item, ItemRevision, RevisionStatus
+from tests.makers.databases import copied_database
 from tests.makers.exams import fill_bank, make_accepted, make_booking, make_session
 from tests.makers.items import make_bank
 from tests.makers.people import make_person
@@ -40,8 +44,6 @@ from training.models import Rule
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from sqlmodel.ext.asyncio.session import AsyncSession
 
     from training.vault import Vault
 
@@ -325,3 +327,44 @@ async def test_a_bank_that_is_too_small_stops_no_other(
     session.add(one)
     assert await make_ahead(session, now=at) == 3
     assert (await count_ready(session, [poor.id], now=at))[poor.id] == Readiness(waiting=1)
+
+
+async def test_workers_at_once_make_each_paper_once(database_url: str, vault: Vault, now: datetime) -> None:
+    """Real transactions that compete: two rooms of three seats, four workers, then all six start in one instant."""
+    async with copied_database(database_url) as url:
+        engine = create_async_engine(url)
+        sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+        async with sessions() as session, session.begin():
+            await make_bank(session, vault, now=now)
+            rooms = [await make_session(session, vault, now=now, seats=5) for _ in range(2)]
+            waiting = [
+                await make_booking(
+                    session, vault, now=now, exam_session=room, who=await make_person(session, vault, now=now)
+                )
+                for room in rooms
+                for _ in range(3)
+            ]
+
+        async def work() -> int:
+            made = 0
+            for _ in range(4):
+                async with sessions() as session, session.begin():
+                    made += await make_ahead(session, now=now + SOON, limit=2)
+            return made
+
+        assert sum(await asyncio.gather(*(work() for _ in range(4)))) == 6
+
+        async def begin(booking: Booking) -> Sitting:
+            async with sessions() as session, session.begin():
+                own = await session.get_one(Booking, booking.id)
+                return await enter(session, vault, own, at=rooms[0].starts_at)
+
+        sat = await asyncio.gather(*(begin(booking) for booking in waiting))
+        async with sessions() as session:
+            made = await papers(session)
+            assert [(seat, paper.number) for seat, paper in made] == [(seat, 1) for seat in (1, 1, 2, 2, 3, 3)]
+            for sitting in sat:
+                assert "drawn_paper" in await first_detail(session, sitting)
+        for one in (0, 1, 3, 4):
+            assert len(revisions(sat[one]) & revisions(sat[one + 1])) <= 40
+        await engine.dispose()
