@@ -14,14 +14,14 @@ from sqlmodel import col, select
 from exams.answers import list_events
 from exams.chain import Chain, verify_chain
 from exams.late_answers import LATE_GRACE, list_late, prove_order
-from exams.marking import Mark, last_choices, mark_paper
+from exams.marking import Mark, last_choices
 from exams.models import Score, ScoreRevision, Sitting, SittingEvent, SittingStatus
-from exams.papers import paper_items
 from exams.receipts import Receipt, paper_bytes, paper_digest
 from exams.redealing import deal_again
+from exams.remarking import mark_again
+from exams.rulings import list_rulings_at
 from exams.sheet_entry import UNCLEAR, find_entered_from
 from exams.sitting_states import SittingAct
-from question_bank.queries import get_blueprint_version, list_revisions
 from training.calendar import china_date
 from training.errors import NotFound
 from training.rules import get_number
@@ -98,16 +98,11 @@ async def _list_ends(session: AsyncSession, sitting_id: UUID) -> Sequence[Sittin
 
 
 async def _mark_again(session: AsyncSession, sitting: Sitting, events: Sequence[AnswerEvent]) -> Mark:
-    blueprint = await get_blueprint_version(session, sitting.blueprint_id)
-    paper = paper_items(sitting.paper)
-    return mark_paper(
-        paper,
-        await list_revisions(session, [item.revision_id for item in paper]),
-        last_choices((event.seq, event.position, event.choice) for event in events),
-        points_per_item=Decimal(blueprint.points_per_item),
-        cut_score=Decimal(blueprint.pass_score),
-        mc_rule=blueprint.mc_rule,
-    )
+    """By what had been decided of its items when it was marked; later decisions are changes on record."""
+    marked_at = (await session.exec(select(Score.marked_at).where(Score.sitting_id == sitting.id))).one_or_none()
+    rulings = await list_rulings_at(session, marked_at) if marked_at else {}
+    choices = last_choices((event.seq, event.position, event.choice) for event in events)
+    return await mark_again(session, sitting, choices, rulings)
 
 
 async def _check_paper(session: AsyncSession, sitting: Sitting) -> Check:

@@ -18,6 +18,7 @@ from training.prepared import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -145,6 +146,12 @@ _APPROVED = (
 async def list_rulings(session: AsyncSession) -> dict[UUID, Ruling]:
     """What was approved, by revision; of several decisions on one the last counts."""
     rows = await run(session, _APPROVED)
+    return {revision_id: Ruling(*decision) for revision_id, *decision in rows}
+
+
+async def list_rulings_at(session: AsyncSession, instant: datetime) -> dict[UUID, Ruling]:
+    """What had been approved at an instant."""
+    rows = await run(session, _APPROVED.where(col(Regrade.decided_at) <= instant))
     return {revision_id: Ruling(*decision) for revision_id, *decision in rows}
 
 

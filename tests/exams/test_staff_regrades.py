@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from exams.handing_in import close_overdue
 from exams.models import RegradeKind, Score
 from exams.regrade_effects import try_regrade
+from exams.replay import replay_sitting
 from exams.rulings import ruling_of
 from exams.staff_regrades import list_staff_corrections
 from tests.exams.test_regrading import approve, propose, revision_at
@@ -126,3 +127,6 @@ async def test_what_is_handed_in_after_a_decision_is_marked_by_it(
     assert score.passed
     [record] = await list_records(session, person_id=sat.who.person.id)
     assert record.passed
+    # A replay knows what had been decided by then.
+    [check] = [check for check in (await replay_sitting(session, sitting_id=sat.id)).checks if check.name == "score"]
+    assert check.holds, check
