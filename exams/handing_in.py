@@ -68,9 +68,12 @@ class _End:
     actor_id: UUID | None = None
     reason: str = ""
 
-    def instant(self, deadline: datetime) -> datetime:
-        """When the sitting ended: never after its deadline."""
-        return deadline if self.act is SittingAct.TIMED_OUT else min(self.now, deadline)
+    def instant(self, sitting: Any) -> datetime:  # noqa: ANN401 - a row
+        """When the sitting ended: never after its deadline, except while its clock stood still."""
+        deadline: datetime = sitting.deadline
+        if self.act is SittingAct.TIMED_OUT:
+            return deadline
+        return self.now if sitting.status is SittingStatus.PAUSED else min(self.now, deadline)
 
 
 @dataclass(frozen=True)
@@ -278,7 +281,7 @@ async def _mark(
         mark = mark_paper(
             paper, revisions, choices, points_per_item=points, cut_score=cut_score, mc_rule=blueprint.mc_rule
         )
-    return _Finished(sitting, mark, acts, end.instant(sitting.deadline))
+    return _Finished(sitting, mark, acts, end.instant(sitting))
 
 
 _FINISH = text("""

@@ -69,7 +69,8 @@ async def void_sitting(
     await _leave_seat(session, sitting, may_sit_again=may_sit_again, now=now)
     was = sitting.status
     if was in UNDER_WAY:
-        sitting.submitted_at, sitting.paused_at = min(now, sitting.deadline), None
+        ended_at = now if was is SittingStatus.PAUSED else min(now, sitting.deadline)
+        sitting.submitted_at, sitting.paused_at = ended_at, None
     await take_step(session, sitting, SittingAct.VOIDED, actor_id=actor_id, reason=reason, now=now)
     audit.record(
         session, action="sitting.voided", target=("sitting", sitting.id), actor_id=actor_id, now=now,
