@@ -14,6 +14,7 @@ from question_bank.authoring import next_code
 from question_bank.bulk import content_columns
 from question_bank.content import ItemContent, fingerprint, plain_text
 from question_bank.duplicates import list_fingerprints
+from question_bank.importing.enemies import find_faults, set_named
 from question_bank.importing.rows import ReadRow, understand
 from question_bank.importing.sheets import read_rows
 from question_bank.models import Item, ItemImport, ItemLevel, ItemRevision, ItemType, RevisionStatus
@@ -50,6 +51,7 @@ class RowView:
     key: str
     faults: tuple[tuple[str, dict[str, Any]], ...]
     warnings: tuple[tuple[str, dict[str, Any]], ...]
+    enemies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,11 @@ async def preview_import(
     areas = (await get_blueprint(session, subject)).areas
     read = await asyncio.to_thread(_read, data, areas)
     known = await list_fingerprints(session, subject)
-    kept = ItemImport(subject=subject, created_by=actor_id, created_at=now, rows=_with_duplicates(read, known))
+    rows = _with_duplicates(read, known)
+    faults = await find_faults(session, subject, rows)
+    for row in rows:
+        row["faults"] += [_as_json(fault) for fault in faults.get((row["sheet"], row["row"]), ())]
+    kept = ItemImport(subject=subject, created_by=actor_id, created_at=now, rows=rows)
     session.add(kept)
     await session.flush()
     return kept
@@ -125,6 +131,7 @@ def _with_duplicates(read: Iterable[ReadRow], known: Mapping[Any, str]) -> list[
                 "content": content_columns(row.content) if row.content else None,
                 "faults": [_as_json(fault) for fault in faults],
                 "warnings": [_as_json(warning) for warning in warnings],
+                "enemies": list(row.enemies),
             }
         )
     return kept
@@ -149,6 +156,7 @@ async def get_import(session: AsyncSession, import_id: UUID, *, viewer_id: UUID)
             key=row["content"]["key"] if row["content"] else "",
             faults=tuple((message, values) for message, values in row["faults"]),
             warnings=tuple((message, values) for message, values in row["warnings"]),
+            enemies=tuple(row.get("enemies", ())),
         )
         for row in kept.rows
     )
@@ -172,7 +180,8 @@ async def confirm_import(session: AsyncSession, *, import_id: UUID, actor_id: UU
     faulty = len(kept.rows) - sum(fingerprint(content) not in known for content in contents)
     if faulty:
         raise NotClean(count=faulty)
-    await _add_drafts(session, kept.subject, contents, author_id=actor_id, now=now)
+    ids = await _add_drafts(session, kept.subject, contents, author_id=actor_id, now=now)
+    await set_named(session, kept.subject, kept.rows, ids, actor_id=actor_id, now=now)
     kept.confirmed_at = now
     session.add(kept)
     audit.record(
@@ -193,7 +202,7 @@ def _content_of(row: dict[str, Any]) -> ItemContent:
 
 async def _add_drafts(
     session: AsyncSession, subject: str, contents: list[ItemContent], *, author_id: UUID, now: datetime
-) -> None:
+) -> list[UUID]:
     codes = await _codes_for(session, subject, contents)
     ids = [new_id() for _ in contents]
     items = [
@@ -207,6 +216,7 @@ async def _add_drafts(
         for item_id, content in zip(ids, contents, strict=True)
     ]
     await session.exec(insert(ItemRevision), params=revisions)
+    return ids
 
 
 async def _codes_for(session: AsyncSession, subject: str, contents: list[ItemContent]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from question_bank.content import LETTERS, ItemContent, clean_content, find_faults, plain_text
+from question_bank.importing.enemies import read_names
 from question_bank.models import ItemLevel, ItemType
 from training.errors import N_, BadInput
 
@@ -42,6 +43,7 @@ class ReadRow:
     stem: str
     content: ItemContent | None
     faults: tuple[BadInput, ...]
+    enemies: tuple[str, ...] = ()
 
 
 def understand(row: SheetRow, *, areas: Mapping[int, str]) -> ReadRow:
@@ -83,7 +85,8 @@ def understand(row: SheetRow, *, areas: Mapping[int, str]) -> ReadRow:
         )
     )
     faults += find_faults(content, areas=areas)
-    return ReadRow(row.sheet, row.number, content.stem, content, tuple(faults))
+    enemies = tuple(read_names(texts.get("enemies", "")))
+    return ReadRow(row.sheet, row.number, content.stem, content, tuple(faults), enemies)
 
 
 def _unknown(texts: Mapping[str, str], name: str, missing: str, unknown: str) -> BadInput:

@@ -39,6 +39,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "explanation": ("解析", "题目解析", "答案解析"),
     "source": ("依据", "来源", "出处"),
     "is_local": ("北京地方内容", "地方内容"),
+    "enemies": ("互斥题", "互斥题号", "互斥试题"),
 }
 _NEEDED = {"type", "stem", "key"}
 

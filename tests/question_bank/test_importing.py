@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import func, select
 
+from question_bank.enemies import list_enemies
 from question_bank.importing.imports import NotClean, confirm_import, get_import, preview_import
 from question_bank.importing.rows import understand
 from question_bank.importing.sheets import COLUMNS, NoRows, NotAWorkbook, SheetRow, UnknownLayout
@@ -162,3 +163,31 @@ def test_true_and_false_are_understood_as_people_write_them(word: str, key: str)
     content = understand(row, areas=AREAS).content
     assert content is not None
     assert content.key == key
+
+
+async def test_a_file_names_enemies_by_code_or_by_row(session: AsyncSession, desk: Desk, now: datetime) -> None:
+    there = await make_published(session, desk, now=now)
+    code = (await session.exec(select(Item.code).where(Item.id == there))).one()
+    rows = [(*row, "") for row in GOOD]
+    rows[0] = (*GOOD[0], f" 第 4 行、{code.lower()}")
+    rows[2] = (*GOOD[2], "2行")  # the same pair from the other side
+    me = desk.editor.person.id
+    kept = await preview_import(session, subject="GEN", data=workbook(*rows), actor_id=me, now=now)
+    view = await get_import(session, kept.id, viewer_id=me)
+    assert view.faulty == ()
+    assert [row.enemies for row in view.rows] == [("4行", code), (), ("2行",)]
+    await confirm_import(session, import_id=kept.id, actor_id=me, now=now)
+    first = (await session.exec(select(Item.id).where(Item.code == "GEN-03-TF-001"))).one()
+    found = {enemy.item.code: enemy.reason for enemy in await list_enemies(session, first)}
+    assert found == dict.fromkeys(("GEN-01-MC-001", code), "由导入的题目表设定")
+
+
+@pytest.mark.parametrize("named", ["GEN-99-SC-001", "第 9 行", "第 2 行"])
+async def test_an_enemy_that_is_not_there_keeps_the_file_out(
+    session: AsyncSession, desk: Desk, now: datetime, named: str
+) -> None:
+    me = desk.editor.person.id
+    data = workbook((*GOOD[0], named), *GOOD[1:])
+    kept = await preview_import(session, subject="GEN", data=data, actor_id=me, now=now)
+    [row] = (await get_import(session, kept.id, viewer_id=me)).faulty
+    assert (row.number, len(row.faults)) == (2, 1)
