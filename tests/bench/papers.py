@@ -13,8 +13,9 @@ import numpy as np
 from exams.equating import Limits, equate_paper
 from exams.paper_bank import overexposed, prepare
 from exams.papers import draw_paper
+from question_bank.cells import cell_of
 from question_bank.difficulty import GUESSED_QUARTERS, Difficulty
-from tests.makers.papers import CELLS, make_pool
+from tests.makers.papers import CELLS, LEVELLED_CELLS, make_pool, with_levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from exams.paper_bank import Bank
     from exams.papers import Paper
-    from question_bank.queries import PoolItem
+    from question_bank.queries import Cell, PoolItem
 
     Numbers = NDArray[np.float64]
 
@@ -49,12 +50,18 @@ class _Case:
     error: float
     widest: float
     banks: int = 1
+    has_levels: bool = False
+
+    @property
+    def cells(self) -> list[Cell]:
+        return LEVELLED_CELLS if self.has_levels else CELLS
 
 
 CASES = (
     _Case("3,000 items, known", 30, 0.0, 0.05),
     _Case("600 items, known", 6, 0.0, 0.05),
     _Case("3,000 items, error 0.30", 30, 0.3, 0.30, banks=4),
+    _Case("3,000 items by level, known", 30, 0.0, 0.05, has_levels=True),
 )
 
 
@@ -74,17 +81,17 @@ class _Drawn:
     @classmethod
     def of(cls, case: _Case, number: int) -> _Drawn:
         chance = np.random.default_rng(20_261_121 + number)
-        pool = make_pool(case.times)
+        pool = with_levels(make_pool(case.times)) if case.has_levels else make_pool(case.times)
         true = chance.normal(-0.5, 1.0, len(pool))
         known = true + chance.normal(0.0, case.error, len(pool)) if case.error else true
         difficulties = [Difficulty(round(b * 1000), round(case.error * 1000)) for b in known]
-        return cls(pool, prepare(pool, difficulties, CELLS, cut=CUT), _chances(pool, true))
+        return cls(pool, prepare(pool, difficulties, case.cells, cut=CUT), _chances(pool, true, case.cells))
 
 
 def _measure(case: _Case) -> Iterator[dict[str, Any]]:
     first, missed = _Drawn.of(case, 0), list[int]()
     equated, equated_ms = _timed(lambda: list(_deal_rooms(first.bank, missed)))
-    plain, plain_ms = _timed(lambda: [draw_paper(first.pool, CELLS, seed=seed) for seed in range(PAPERS)])
+    plain, plain_ms = _timed(lambda: [draw_paper(first.pool, case.cells, seed=seed) for seed in range(PAPERS)])
     ours, theirs = _Spread.of(equated, first), _Spread.of(plain, first)
     widths = [ours.width]
     for number in range(1, case.banks):
@@ -112,12 +119,13 @@ def _measure(case: _Case) -> Iterator[dict[str, Any]]:
         }
 
 
-def _chances(pool: list[PoolItem], b: Numbers) -> Numbers:
+def _chances(pool: list[PoolItem], b: Numbers, cells: list[Cell]) -> Numbers:
     """Of a candidate who would just pass if every item of the bank were asked in the blueprint's proportions."""
     guessed = np.array([GUESSED_QUARTERS[item.type] / 4 for item in pool])
-    places = {(cell.area, cell.type): cell.count for cell in CELLS}
-    sizes = Counter((item.area, item.type) for item in pool)
-    weight = np.array([places[item.area, item.type] / sizes[item.area, item.type] for item in pool])
+    places = {cell.key: cell.count for cell in cells}
+    homes = [cell_of(item, places) for item in pool]
+    sizes = Counter(homes)
+    weight = np.array([places[home] / sizes[home] if home else 0.0 for home in homes])
     low, high = -6.0, 6.0
     for _ in range(40):
         ability = (low + high) / 2

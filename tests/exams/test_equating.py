@@ -19,9 +19,9 @@ from exams.equating import EquatedPaper, Equating, Limits, Shortfall, equate_pap
 from exams.paper_bank import overexposed, prepare
 from exams.papers import BankTooSmall
 from question_bank.difficulty import Difficulty
-from question_bank.models import CellLevel, ItemLevel
+from question_bank.models import CellLevel
 from question_bank.queries import Cell, EquatingTarget, PoolItem
-from tests.makers.papers import CELLS, MC, SC, TF, make_difficulties, make_pool
+from tests.makers.papers import CELLS, LEVELLED_CELLS, MC, SC, TF, make_difficulties, make_pool, with_levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -226,30 +226,17 @@ def test_whatever_a_tight_bank_cannot_keep_is_said(
     assert meet == (Shortfall.ENEMIES in paper.equating.reasons)
 
 
-LEVELS = (CellLevel.KNOW, CellLevel.GRASP, CellLevel.MASTER)
+LEVELLED_POOL = with_levels(POOL)
+LEVELLED = prepare(LEVELLED_POOL, make_difficulties(POOL), LEVELLED_CELLS, cut=80)
 
 
 @given(SEEDS)
 @settings(max_examples=30, deadline=None)
 def test_a_blueprint_with_levels_is_met_level_by_level_and_equated_all_the_same(seed: int) -> None:
     paper = equate_paper(LEVELLED, seed=seed, limits=LIMITS)
-    drawn = Counter(
-        (by_level[item.revision_id].area, by_level[item.revision_id].type, by_level[item.revision_id].level.value)
-        for item in paper.paper.items
-    )
-    assert drawn == {(cell.area, cell.type, cell.level.value): cell.count for cell in levelled_cells}
-    assert len(ids_of(paper)) == len(paper.paper.items) == 100
+    by_id = {item.revision_id: item for item in LEVELLED_POOL}
+    drawn = [by_id[item.revision_id] for item in paper.paper.items]
+    asked = Counter((item.area, item.type, CellLevel(item.level.value)) for item in drawn)
+    assert asked == {cell.key: cell.count for cell in LEVELLED_CELLS}
+    assert len(ids_of(paper)) == len(drawn) == 100
     assert paper.equating.is_equated
-
-
-# Every area's five SC items are two of KNOW, two of GRASP and one of MASTER; the other types likewise in their turn.
-levelled_cells = [
-    replace(cell, level=level, count=count)
-    for cell in CELLS
-    for level, count in zip(LEVELS, {3: (1, 1, 1), 5: (2, 2, 1), 2: (1, 1, 0)}[cell.count], strict=True)
-    if count
-]
-by_level = {
-    item.revision_id: replace(item, level=ItemLevel(LEVELS[place % 3].value)) for place, item in enumerate(POOL)
-}
-LEVELLED = prepare(list(by_level.values()), make_difficulties(POOL), levelled_cells, cut=80)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from question_bank.difficulty import Difficulty
-from question_bank.models import ItemLevel, ItemType
+from question_bank.models import CellLevel, ItemLevel, ItemType
 from question_bank.queries import Cell, PoolItem
 
 TF, SC, MC = ItemType.TF, ItemType.SC, ItemType.MC
@@ -41,3 +42,18 @@ def make_pool(times: int = 6, cells: list[Cell] | None = None) -> list[PoolItem]
 def make_difficulties(pool: list[PoolItem], *, se: int = 0) -> list[Difficulty]:
     """From -2.5 to 1.5 logits, evenly, in no visible order."""
     return [Difficulty(number * 7919 % 4001 - 2500, se) for number, _ in enumerate(pool)]
+
+
+LEVELS = (CellLevel.KNOW, CellLevel.GRASP, CellLevel.MASTER)
+# The same counts, each parted by level as far as it goes.
+LEVELLED_CELLS = [
+    replace(cell, level=level, count=count)
+    for cell in CELLS
+    for level, count in zip(LEVELS, {3: (1, 1, 1), 5: (2, 2, 1), 2: (1, 1, 0)}[cell.count], strict=True)
+    if count
+]
+
+
+def with_levels(pool: list[PoolItem]) -> list[PoolItem]:
+    """The same items, of one level after another."""
+    return [replace(item, level=ItemLevel(LEVELS[place % 3].value)) for place, item in enumerate(pool)]
