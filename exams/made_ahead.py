@@ -258,22 +258,28 @@ def _ready_by_session() -> Any:  # noqa: ANN401 - an SQL statement
         paper, blueprint_id=stock.c.id, pool=stock.c.pool, ratings=stock.c.ratings, rules=stock.c.rules
     )
     equating = paper.c.detail["equating"]
-    return (
+    lines = (
         sqlalchemy.select(
-            col(ExamSession.id),
-            func.count().label("waiting"),
-            func.count().filter(counts).label("ready"),
-            func.count().filter(counts, paper.c.drawn_by.is_not(None)).label("printed"),
-            func.count().filter(counts, ~equating["is_equated"].as_boolean()).label("unequated"),
-            func.jsonb_agg(equating["reasons"]).filter(counts).label("reasons"),
+            col(ExamSession.id), func.coalesce(counts, literal_column("false")).label("counts"),
+            paper.c.drawn_by.is_not(None).label("is_printed"), equating.label("equating"),
         )
         .join(Qualification, col(Qualification.code) == ExamSession.qualification_code)
         .join(stock, stock.c.code == Qualification.blueprint_code)
         .join(Booking, col(Booking.exam_session_id) == ExamSession.id)
         .outerjoin(paper, true())
         .where(theirs, col(Booking.status).in_(_WAITING), ~_SITS.exists())
-        .group_by(col(ExamSession.id))
-    )
+        .cte("lines")
+        .prefix_with("MATERIALIZED")
+    )  # fmt: skip
+    counted = lines.c.counts
+    return sqlalchemy.select(
+        lines.c.id,
+        func.count().label("waiting"),
+        func.count().filter(counted).label("ready"),
+        func.count().filter(counted, lines.c.is_printed).label("printed"),
+        func.count().filter(counted, ~lines.c.equating["is_equated"].as_boolean()).label("unequated"),
+        func.jsonb_agg(lines.c.equating["reasons"]).filter(counted).label("reasons"),
+    ).group_by(lines.c.id)
 
 
 _NEXT = _next_session()

@@ -166,7 +166,7 @@ async def papers_page(
     sessions = await list_paper_sessions(session, now=now, since=_SINCE)
     context = {
         "sessions": sessions,
-        "ready": await count_ready(session, [held.id for held in sessions], now=now),
+        "ready": await count_ready(session, [held.id for held in sessions if now < held.ends_at], now=now),
         "now": now,
         "code": code,
         "error": error,
