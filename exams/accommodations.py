@@ -242,5 +242,5 @@ def _record(
     # The extra time is on record; type, contrast and voice would tell of a person's health.
     audit.record(
         session, action=action, target=("application", application_id), actor_id=actor_id, now=now,
-        was={"extra_percent": was.extra_percent} if was else None, **detail,
+        was={"extra_percent": was.extra_percent} if was is not None else None, **detail,
     )  # fmt: skip

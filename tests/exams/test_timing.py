@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exams.timing import deadline_for, earliest_leave, extended, is_over, latest_entry, seconds_left
+from exams.timing import deadline_for, earliest_leave, extended, is_over, latest_entry, resumed, seconds_left
 
 NINE = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
@@ -49,3 +49,30 @@ def test_a_late_start_never_shortens_the_time_and_an_extension_never_takes_any(
 
 def test_an_extension_after_the_end_counts_from_now() -> None:
     assert extended(NINE, now=NINE + timedelta(minutes=3), minutes=10) == NINE + timedelta(minutes=13)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "percent", "seconds"),
+    [(120, 0, 7200), (120, 25, 9000), (60, 50, 5400), (90, 33, 7182), (1, 1, 61), (7, 33, 559), (0, 50, 0)],
+)
+def test_extra_time_counts_in_whole_seconds_rounded_up(minutes: int, percent: int, seconds: int) -> None:
+    assert deadline_for(NINE, minutes=minutes, extra_percent=percent) == NINE + timedelta(seconds=seconds)
+
+
+@given(minutes=st.integers(1, 300), percent=st.integers(0, 100))
+def test_extra_time_is_never_less_than_granted_nor_a_second_more(minutes: int, percent: int) -> None:
+    given_seconds = (deadline_for(NINE, minutes=minutes, extra_percent=percent) - NINE) // timedelta(seconds=1)
+    assert 0 <= given_seconds * 100 - minutes * 60 * (100 + percent) < 100
+
+
+@given(
+    left=st.integers(1, 7200_000_000),
+    pauses=st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)), max_size=5),
+)
+def test_pauses_leave_exactly_the_time_that_was_left(left: int, pauses: list[tuple[int, int]]) -> None:
+    now, deadline = NINE, NINE + timedelta(microseconds=left)
+    for run, pause in pauses:
+        paused_at = min(now + timedelta(microseconds=run), deadline)
+        before, now = deadline - paused_at, paused_at + timedelta(microseconds=pause)
+        deadline = resumed(deadline, paused_at=paused_at, now=now)
+        assert deadline - now == before
