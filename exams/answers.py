@@ -244,6 +244,12 @@ def _held_once(key: bytes, sitting_id: UUID, device_number: int, token_hash: byt
     return any(hmac.compare_digest(device_token_hash(token), token_hash) for token in former)
 
 
+def is_heard_late(found: Acknowledged, *, key: bytes, sitting_id: UUID, token_hash: bytes, now: datetime) -> bool:
+    """Whether what was not saved is for `save_answers` to count or to keep; nothing is done for a stranger."""
+    is_known = found.is_holder or _held_once(key, sitting_id, found.device_number, token_hash)
+    return is_known and found.is_too_late(now=now)
+
+
 def refusal(
     found: Acknowledged, *, key: bytes, sitting_id: UUID, token_hash: bytes, now: datetime
 ) -> Conflict | NotAllowed | BadInput | None:

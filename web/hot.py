@@ -17,7 +17,7 @@ from asyncpg.pgproto.pgproto import UUID  # written in C; the standard one costs
 from litestar.enums import ScopeType
 from sqlalchemy.exc import DBAPIError
 
-from exams.answers import Acknowledged, WrongDevice, device_token_hash, refusal, save_answers
+from exams.answers import Acknowledged, WrongDevice, device_token_hash, is_heard_late, refusal, save_answers
 from training.errors import AnpeiError
 from web import pushing
 from web.answer_writer import Busy, GroupWriter
@@ -99,7 +99,7 @@ class HotPath:
             now = self.services.clock.now()
             if not found.is_holder or len(found.saved) < len(acts):
                 key = self.services.keys.session
-                if found.is_too_late(now=now):
+                if is_heard_late(found, key=key, sitting_id=sitting_id, token_hash=token_hash, now=now):
                     found = await self._save_late(sitting_id, token_hash, acts, now)
                 if error := refusal(found, key=key, sitting_id=sitting_id, token_hash=token_hash, now=now):
                     raise error

@@ -396,3 +396,19 @@ async def test_a_database_that_is_away_keeps_late_answers_waiting(
     monkeypatch.setattr("web.hot.save_answers", lose)
     refused = await client.put(f"/api/v1/sittings/{sitting_id}/answers", json=body((1, 1, "T")), headers={TOKEN: token})
     assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "BUSY", "2")
+
+
+async def test_a_stranger_does_not_reach_the_late_path(
+    room: Room, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting_id, _, _ = room.sittings[0]
+
+    async def fail(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("web.hot.save_answers", fail)
+    path = f"/api/v1/sittings/{sitting_id}/answers"
+    for minutes in (0, 121):
+        room.clock.advance(minutes=minutes)
+        refused = await client.put(path, json=body((1, 1, "T")), headers={TOKEN: "x" * 43})
+        assert (refused.status_code, refused.json()["kept_late"]) == (401, [])
