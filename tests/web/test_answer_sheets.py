@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,7 +103,7 @@ async def test_two_people_enter_a_sheet_and_it_is_marked(client: Client, session
     assert "这名考生已有考试记录" in page.text
     assert "mark-1" not in page.text
     score = (await session.exec(select(Score))).one()
-    assert (score.points, score.passed) == (100, True)
+    assert (score.points, score.passed) == (Decimal(100), True)
     page = await client.get(desk.session_path)
     assert "已有考试记录" in page.text
     assert "paper.pdf" in page.text
