@@ -190,12 +190,16 @@ class GroupWriter:
 
     async def save(self, sitting_id: UUID, *, token_hash: bytes, acts: Sequence[AnswerAct]) -> Acknowledged:
         """Store the acts of one request; returns after the commit. Raises `Busy`."""
+        return await self.ask(sitting_id, token_hash, acts)
+
+    def ask(self, sitting_id: UUID, token_hash: bytes, acts: Sequence[AnswerAct]) -> asyncio.Future[Acknowledged]:
+        """The same for a caller that is no coroutine."""
         if len(self._queue) >= self.most_waiting or self._is_stopping:
             raise Busy
         done: asyncio.Future[Acknowledged] = asyncio.get_running_loop().create_future()
         self._queue.append(_Request(sitting_id, token_hash, acts, done))
         self._wake.set()
-        return await done
+        return done
 
     async def _write_for_ever(self) -> None:
         line = _Line(self.url)

@@ -26,9 +26,12 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type privat
 def _serve(options: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     load_keys(settings.keys_dir)  # refuse before anything listens
+    from web.hot_protocol import HotProtocol
+
     uvicorn.run(
         "web.serving:application",
         factory=True,
+        http=HotProtocol,
         host=options.host,
         port=options.port,
         workers=settings.web_workers,
