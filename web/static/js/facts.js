@@ -15,6 +15,7 @@ window.AnpeiFacts = class {
     this.isSending = false;
     this.isClosed = false;
     this.failures = 0;
+    this.timer = null;
   }
 
   open() {
@@ -90,6 +91,7 @@ window.AnpeiFacts = class {
       });
       this.failures = answer.ok ? 0 : this.failures + 1;
       if (answer.ok) {
+        this.network(true);
         const saved = new Set((await answer.json()).saved);
         this.waiting = this.waiting.filter((fact) => !saved.has(fact.client_id));
         // What was sent and not saved would come again for ever.
@@ -100,10 +102,12 @@ window.AnpeiFacts = class {
       }
     } catch (_) {
       this.failures += 1;
+      this.network(false);
     }
     this.isSending = false;
-    if (this.waiting.length && !this.isClosed && this.failures < 20) {
-      setTimeout(() => this.send(), this.failures ? Math.min(2000 * 2 ** this.failures, 60000) : 50);
+    clearTimeout(this.timer);
+    if (this.waiting.length && !this.isClosed) {
+      this.timer = setTimeout(() => this.send(), this.failures ? Math.min(2000 * 2 ** this.failures, 60000) : 50);
     }
   }
 

@@ -232,6 +232,7 @@ class Outbox {
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.send();
     });
+    window.addEventListener("pagehide", () => this.sendLast());
     return this.pending;
   }
 
@@ -263,12 +264,12 @@ class Outbox {
     if (!last || !last.link) return;
     const link = atob(last.link.replace(/-/g, "+").replace(/_/g, "/"));
     this.end = { seq: last.seq, head: [...link].map((letter) => letter.charCodeAt(0)) };
-    await this.line(this.pending.filter((act) => act.seq >= first), before.concat(theirs));
+    // Their rows stay: it is only our newest that has none yet.
+    await this.line(this.pending.filter((act) => act.seq >= first), before.concat(theirs), []);
   }
 
   // What waits is `before`, then `acts` numbered and linked on from the end of the chain.
-  async line(acts, before = []) {
-    const old = acts.map((act) => act.seq);
+  async line(acts, before = [], old = acts.map((act) => act.seq)) {
     const { acts: fresh, seq, head } = this.chain.follow(acts, this.end);
     this.end = { seq, head };
     this.pending = before.concat(fresh);
@@ -312,6 +313,18 @@ class Outbox {
     if (this.pending.length && !this.isClosed) this.timer = setTimeout(() => this.send(), wait);
   }
 
+  // The page goes before the newest act is in the store: sent without waiting for either.
+  sendLast() {
+    if (this.unkept.size === 0 || this.isClosed) return;
+    fetch(this.url, {
+      method: "PUT",
+      headers: { "content-type": "application/json", "x-sitting-token": this.token },
+      body: JSON.stringify({ answers: this.pending.slice(-this.most) }),
+      credentials: "same-origin",
+      keepalive: true,
+    }).catch(() => {});
+  }
+
   // Gives the milliseconds to wait before the next try.
   async read(answer, batch) {
     let body = {};
@@ -320,6 +333,8 @@ class Outbox {
     } catch (_) {
       // A gateway's error page: treated by its status.
     }
+    const clash = answer.status === 409 && body.code === "NUMBER";
+    if (clash) return this.renumber(batch, new Set(body.saved));
     await this.letGo(body.saved || []);
     if (answer.ok) {
       this.most = 50;
@@ -331,7 +346,6 @@ class Outbox {
       });
       return 0;
     }
-    if (answer.status === 409 && body.code === "NUMBER") return this.renumber();
     if (answer.status === 422) return this.putAside(batch, body);
     if (answer.status === 423) {
       this.tell({ pending: this.pending.length, isOnline: true, isPaused: true });
@@ -376,14 +390,22 @@ class Outbox {
     await this.kept.remove(seqs);
   }
 
-  // Another page used our numbers: what still waits is numbered and linked on from what the server has.
-  async renumber() {
-    const answer = await fetch(this.url.replace(/\/answers$/, ""), { cache: "no-store", credentials: "same-origin" });
-    if (!answer.ok) return this.backoff();
-    const state = await answer.json();
+  // Something else used our numbers: what is not saved is numbered and linked on from what the server has. What was
+  // saved after the first of these comes once more, so that of two acts at one item the later one stays the later.
+  async renumber(batch, saved) {
+    const state = await this.askState();
+    if (!state) return this.backoff();
+    const first = batch.find((act) => !saved.has(act.seq));
+    const done = batch.filter((act) => saved.has(act.seq) && (!first || act.seq < first.seq)).map((act) => act.seq);
     this.end = { seq: state.last_seq, head: this.chain.bytesOf(state.chain_head) };
-    await this.line(this.pending);
+    await this.line(this.pending.filter((act) => !done.includes(act.seq)));
+    await this.kept.remove(done);
     return 50;
+  }
+
+  async askState() {
+    const answer = await fetch(this.url.replace(/\/answers$/, ""), { cache: "no-store", credentials: "same-origin" });
+    return answer.ok ? answer.json() : null;
   }
 
   backoff() {

@@ -22,12 +22,20 @@ window.AnpeiPushes = class {
     window.addEventListener("online", () => {
       this.failures = 0;
       if (!this.source) this.listen();
-      if (!this.isClosed) this.ask();
+      this.askUntilHeard();
     });
     document.addEventListener("visibilitychange", () => {
       // A computer that slept counts wrongly until it hears the server.
       if (!document.hidden && !this.isClosed) this.ask();
     });
+  }
+
+  // A network that has just come back may not carry the first question.
+  async askUntilHeard() {
+    for (let i = 0; i < 10 && !this.isClosed; i += 1) {
+      if (await this.ask()) return;
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+    }
   }
 
   isLive() {

@@ -75,6 +75,7 @@
     comfort.stop();
     say(text(key));
     paper.lock(true);
+    document.getElementById("hand-in").hidden = true;
     outbox.send();
     closing.run();
   }
@@ -82,6 +83,7 @@
     if (isAsleep) return;
     isOver = false;
     paper.lock(isPaused);
+    document.getElementById("hand-in").hidden = isPaused;
     if (!isPaused) say(text("textMoreTime"));
   }
 
@@ -96,17 +98,20 @@
     document.getElementById("hand-in").hidden = isNow;
     if (!isNow) outbox.send();
   }
-  function noticed(news) {
-    const id = `${news.kind} ${news.at || ""} ${news.minutes || ""} ${news.reason || ""}`;
-    if (id === lastNotice) return;
-    lastNotice = id;
-    remembered.write("notice", id);
+  function wordsOf(news) {
     const name = news.kind.toLowerCase().replace(/(^|_)(.)/g, (_, __, letter) => letter.toUpperCase());
     const words = (bar.dataset[`notice${name}`] || "").replace("{n}", news.minutes || "");
-    if (!words) return;
-    const whole = news.reason ? `${words}${text("textReason").replace("{reason}", news.reason)}` : words;
-    if (news.kind === "PAUSED") document.getElementById("paused-reason").textContent = whole;
-    say(whole);
+    return words && news.reason ? `${words}${text("textReason").replace("{reason}", news.reason)}` : words;
+  }
+  // Each act of the site is told once, also after a reload.
+  function noticed(news) {
+    const words = wordsOf(news);
+    if (news.kind === "PAUSED") document.getElementById("paused-reason").textContent = words;
+    if (news.at === lastNotice || !words) return;
+    lastNotice = news.at;
+    remembered.write("notice", news.at);
+    // A pause is told where the items were.
+    say(news.kind === "PAUSED" ? "" : words);
   }
   function heard(state) {
     if (!state) {
@@ -121,7 +126,7 @@
     else if (gained > 30 && !isOver) say(text("textMoreTime"));
     if (isOver || isAsleep) return;
     if (state.status !== "OPEN" && !isPaused) finish("textEnded");
-    else if (!state.isHolder) moved(text("textMoved"));
+    else if (!state.isHolder) moved((state.notice && wordsOf(state.notice)) || text("textMoved"));
   }
   // The sitting goes on elsewhere.
   function moved(words) {
@@ -133,8 +138,10 @@
 
   // ---- saving
   function showSaved() {
-    saveState.classList.toggle("is-waiting", pending > 0);
-    saveState.textContent = pending > 0 ? text(isOver ? "textWaitingOver" : "textWaiting", pending) : text("textSaved", answered);
+    const late = outbox.keptLate;
+    saveState.classList.toggle("is-waiting", pending > 0 || late > 0);
+    if (pending > 0) saveState.textContent = text(isOver ? "textWaitingOver" : "textWaiting", pending);
+    else saveState.textContent = late > 0 ? text("textNotCounted", late) : text("textSaved", answered);
   }
   function told(news) {
     if (typeof news.pending === "number") pending = news.pending;

@@ -88,17 +88,17 @@ window.AnpeiPaper = class {
 
   // ---- where one is
   show(position, hasFocus) {
-    this.current = Math.min(Math.max(position, 1), this.total);
-    const first = this.firstOf(this.current);
+    const place = Math.min(Math.max(position, 1), this.total);
+    const first = this.firstOf(place);
     this.items.forEach((item) => {
-      const place = this.positionOf(item);
-      item.classList.toggle("is-shown", place >= first && place < first + this.perPage);
+      const at = this.positionOf(item);
+      item.classList.toggle("is-shown", at >= first && at < first + this.perPage);
     });
     this.previous.disabled = first === 1;
     this.next.disabled = first + this.perPage > this.total;
-    this.be(this.current);
+    this.be(place);
     if (this.perPage === 1 || !this.watcher) {
-      for (let place = first; place < first + this.perPage; place += 1) this.see(place);
+      for (let at = first; at < first + this.perPage; at += 1) this.see(at);
     }
     const item = this.items[this.current - 1];
     if (hasFocus) {
