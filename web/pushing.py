@@ -310,7 +310,8 @@ class Pushing:
             await _refuse(send, HTTPStatus.NO_CONTENT)
             return
         stream = Stream(
-            sitting_id=sitting_id, sign_in_id=sign_in_id, device_number=_device_number(scope), send=send,
+            sitting_id=sitting_id, sign_in_id=sign_in_id, send=send,
+            device_number=_device_number(scope) or standing.device_number,
             slot=self.streams.next_slot(),
         )  # fmt: skip
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": self._headers})
@@ -343,7 +344,11 @@ class Pushing:
 
 
 def _device_number(scope: Scope) -> int:
-    """The device that the page was opened as, which it says itself; 0 if it says nothing."""
+    """The device that the page was opened as, which it says itself; 0 if it says nothing.
+
+    Then it is taken for the one that holds the sitting: somebody who signed in again in the same browser
+    does, by the token of the page. That decides about words alone; an answer needs the token.
+    """
     found = re.search(rb"(?:^|&)device=(\d{1,6})(?:&|$)", scope["query_string"])
     return int(found[1]) if found else 0
 

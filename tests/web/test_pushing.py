@@ -14,10 +14,18 @@ import pytest
 from litestar.datastructures import State
 
 from exams.models import Booking, ExamSession
-from exams.sittings import CHANNEL, extend_sitting, pause_sitting, release_device, resume_paused, tell_candidates
+from exams.sittings import (
+    CHANNEL,
+    extend_sitting,
+    pause_sitting,
+    release_device,
+    resume_paused,
+    resume_sitting,
+    tell_candidates,
+)
 from exams.voiding import void_sitting
 from tests.makers.people import make_person
-from tests.makers.sittings import make_sitting
+from tests.makers.sittings import make_device, make_enterprise_sitting, make_sitting
 from training.accounts import open_sign_in
 from web.auth import SIGN_IN_COOKIE
 from web.database import make_engine, make_sessions
@@ -217,6 +225,19 @@ async def test_a_page_that_no_longer_holds_the_sitting_is_told_so(
     await pages.tell(sat)
     state = await page.until(2)
     assert (state["is_holder"], state["is_released"], state["notice"]["kind"]) == (False, True, "RELEASED")
+
+
+async def test_another_device_that_takes_over_is_told_to_the_page_that_held_the_sitting(
+    session: AsyncSession, vault: Vault, clock: FixedClock, pages: Pages
+) -> None:
+    sat = await make_enterprise_sitting(session, vault, now=clock.now())
+    page = await pages.watch(sat, await token_of(session, sat, now=clock.now()))
+    assert page.states[0]["is_holder"]
+    other = await make_device(session, sat.who, now=clock.now())
+    await resume_sitting(session, sitting_id=sat.id, person_id=sat.who.person.id, device=other, now=clock.now())
+    await pages.tell(sat)
+    state = await page.until(2)
+    assert (state["is_holder"], state["device_number"], state["notice"]["kind"]) == (False, 2, "TAKEN_OVER")
 
 
 async def test_the_end_is_told_and_ends_the_stream_and_nobody_comes_back(
