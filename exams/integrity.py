@@ -109,6 +109,16 @@ class SittingFacts:
     counts: dict[IntegrityKind, int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What decides whether facts of a sitting are still taken."""
+
+    id: UUID
+    status: SittingStatus
+    started_at: datetime
+    ends_at: datetime
+
+
 def read_fact(
     client_id: str, kind: str, *, began_at: datetime | None, seconds: float, detail: Mapping[str, Any], now: datetime
 ) -> Fact:
@@ -138,9 +148,8 @@ async def save_facts(
     Raises `WrongDevice`, `DeviceTaken`, `SittingEnded`.
     """
     sitting = await _held_sitting(session, sitting_id, token=token, key=key)
-    ended_at = sitting.submitted_at or sitting.deadline
     grace = await get_number(session, "exam.late_grace_seconds", on=china_date(now))
-    if sitting.status is not SittingStatus.PAUSED and now >= ended_at + timedelta(seconds=grace):
+    if sitting.status is not SittingStatus.PAUSED and now >= sitting.ends_at + timedelta(seconds=grace):
         raise SittingEnded
     known = await _known_ids(session, sitting_id)
     fresh = [fact for fact in {fact.client_id: fact for fact in facts}.values() if fact.client_id not in known]
@@ -299,16 +308,20 @@ async def check_again(
     await session.flush()
 
 
-async def _held_sitting(session: AsyncSession, sitting_id: UUID, *, token: str, key: bytes) -> Sitting:
+async def _held_sitting(session: AsyncSession, sitting_id: UUID, *, token: str, key: bytes) -> _Held:
     """The sitting, if the token is of the device that holds it; the same answer as for the answers otherwise."""
-    sitting = await session.get(Sitting, sitting_id)
-    if sitting is None:
+    # Not the whole row: the paper in it is large, and facts may come often.
+    statement: Any = select(
+        Sitting.id, Sitting.status, Sitting.started_at, func.coalesce(Sitting.submitted_at, Sitting.deadline)
+    ).add_columns(col(Sitting.device_token_hash), col(Sitting.device_number))
+    row = (await session.exec(statement.where(Sitting.id == sitting_id))).one_or_none()
+    if row is None:
         raise WrongDevice
-    token_hash = device_token_hash(token)
-    if sitting.device_token_hash != token_hash:
-        former = (device_token(key, sitting_id, number) for number in range(1, sitting.device_number + 1))
-        raise DeviceTaken if any(hmac.compare_digest(token, one) for one in former) else WrongDevice
-    return sitting
+    held, token_hash, number = _Held(*row[:4]), row[4], row[5]
+    if token_hash != device_token_hash(token):
+        former = (device_token(key, sitting_id, one) for one in range(1, number + 1))
+        raise DeviceTaken if any(hmac.compare_digest(token.encode(), one.encode()) for one in former) else WrongDevice
+    return held
 
 
 async def _known_ids(session: AsyncSession, sitting_id: UUID) -> set[str | None]:
@@ -318,7 +331,7 @@ async def _known_ids(session: AsyncSession, sitting_id: UUID) -> set[str | None]
     return set((await session.exec(statement)).all())
 
 
-def _row(sitting: Sitting, fact: Fact, *, now: datetime) -> dict[str, Any]:
+def _row(sitting: _Held, fact: Fact, *, now: datetime) -> dict[str, Any]:
     began_at = min(max(fact.began_at, sitting.started_at), now)
     return {
         "id": new_id(), "sitting_id": sitting.id, "client_id": fact.client_id, "kind": fact.kind, "began_at": began_at,
