@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from training.calendar import china_date
 from training.rules import get_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from exams.paper_bank import Bank
     from exams.rasch import Whole
     from question_bank.difficulty import Ratings
+    from question_bank.models import DifficultySource
     from question_bank.queries import BlueprintView, Pool
 
 _THOUSAND = 1000
@@ -44,11 +47,15 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class TargetFigures:
-    """`mean` is what papers meet where no target is set; `reach` is at the ability of the target that is set."""
+    """`mean` is what papers meet where no target is set; `reach` is at the ability of the target that is set.
+
+    `sources` counts the bank's items by where their difficulty is known from.
+    """
 
     mean: EquatingTarget
     target: EquatingTarget | None
     reach: Reach
+    sources: Mapping[DifficultySource, int]
 
     @property
     def is_in_reach(self) -> bool:
@@ -83,7 +90,8 @@ def _work_out(blueprint: BlueprintView, pool: Pool, ratings: Ratings) -> TargetF
     own = _prepare(replace(blueprint, target=None), pool, ratings)
     mean = EquatingTarget(own.ability, _thousandths(own.target_score), _thousandths(own.target_information))
     bank = _prepare(blueprint, pool, ratings) if blueprint.target else own
-    return TargetFigures(mean, blueprint.target, Reach(_range(bank, bank.score), _range(bank, bank.information)))
+    reach = Reach(_range(bank, bank.score), _range(bank, bank.information))
+    return TargetFigures(mean, blueprint.target, reach, Counter(each.source for each in ratings.difficulties))
 
 
 def _prepare(blueprint: BlueprintView, pool: Pool, ratings: Ratings) -> Bank:

@@ -13,7 +13,7 @@ from sqlmodel import col, func, or_, select
 
 from question_bank.bulk import content_of
 from question_bank.content import LETTERS, ItemContent
-from question_bank.models import Item, ItemLevel, ItemRevision, ItemType, RevisionStatus
+from question_bank.models import Item, ItemEstimate, ItemLevel, ItemRevision, ItemType, RevisionStatus
 from training.errors import NotFound
 from training.models import Person
 
@@ -31,7 +31,10 @@ _OPEN = (RevisionStatus.DRAFT, RevisionStatus.REVIEWED)
 
 @dataclass(frozen=True)
 class ItemFilter:
-    """What to list. `status` may also be SUBMITTED: drafts that wait for review."""
+    """What to list. `status` may also be SUBMITTED: drafts that wait for review.
+
+    `unjudged_by` keeps what that reviewer could estimate the difficulty of and has not yet.
+    """
 
     subject: str = ""
     area: int | None = None
@@ -39,6 +42,7 @@ class ItemFilter:
     level: ItemLevel | None = None
     status: str = ""
     words: str = ""
+    unjudged_by: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,15 @@ def _conditions(wanted: ItemFilter) -> list[Any]:
         conditions += [col(ItemRevision.status) == RevisionStatus.DRAFT, col(ItemRevision.submitted_at).is_not(None)]
     elif wanted.status in set(RevisionStatus):
         conditions.append(col(ItemRevision.status) == RevisionStatus(wanted.status))
+    if wanted.unjudged_by is not None:
+        own = select(ItemEstimate.percent).where(
+            ItemEstimate.revision_id == ItemRevision.id, ItemEstimate.reviewer_id == wanted.unjudged_by
+        )
+        conditions += [
+            ~own.correlate(ItemRevision).exists(),
+            col(ItemRevision.author_id) != wanted.unjudged_by,
+            col(ItemRevision.status) != RevisionStatus.RETIRED,
+        ]
     for word in wanted.words.split():
         conditions.append(
             or_(

@@ -46,6 +46,7 @@ async def test_the_heat_map_says_in_words_whether_papers_can_be_dealt(
     assert "题库可以组卷，每格题量都不少于" in general
     assert "题库均值：能力值" in general
     assert "全部选对才得分" in general
+    assert "审题人员估计 0 题" in general
     assert "偏少" in (await client.get("/authority/blueprints/SO_1_2")).text
     assert "题库还不能组卷" in (await client.get("/authority/blueprints/PRINCIPAL")).text
     assert (await client.get("/authority/blueprints/NONE")).status_code == 404

@@ -278,6 +278,7 @@ async def test_a_reviewer_estimates_at_review_and_sees_the_others_afterwards(
     assert "周审题：70 人答对" in seen
     assert "1 人已估计，满 2 人后计入" in seen
     await client.sign_in(second.phone, PASSWORD)
+    assert str(item_id) in (await client.get("/authority/items?unjudged=1")).text
     blind = (await client.get(page)).text
     assert "您估计之后显示" in blind
     assert "70 人答对" not in blind
@@ -287,6 +288,7 @@ async def test_a_reviewer_estimates_at_review_and_sees_the_others_afterwards(
     assert "周审题：70 人答对" in seen
     assert "± 0.49" in seen
     assert seen.count("组卷采用") == 1
+    assert str(item_id) not in (await client.get("/authority/items?unjudged=1")).text
     await client.sign_in(desk.editor.phone, PASSWORD)
     refused = await client.submit(f"{page}/estimates", {"revision_id": str(revision_id), "percent": "85"})
     assert refused.status_code == 403

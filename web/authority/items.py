@@ -81,11 +81,13 @@ class ItemController(Controller):
         level: FromQuery[str] = "",
         status: FromQuery[str] = "",
         words: FromQuery[str] = "",
+        unjudged: FromQuery[str] = "",
         page: FromQuery[int] = 1,
     ) -> Template:
         """The items, filtered."""
         acting_as(viewer, *DESK)
         blueprints = await list_blueprints(session)
+        may_review = viewer.held(Role.QUESTION_REVIEWER) is not None
         chosen = next((blueprint for blueprint in blueprints if blueprint.code == subject), None)
         wanted = ItemFilter(
             subject=chosen.code if chosen else "",
@@ -93,11 +95,15 @@ class ItemController(Controller):
             type=ItemType(type) if type in set(ItemType) else None,
             level=ItemLevel(level) if level in set(ItemLevel) else None,
             status=status if status in _STATUS_WORDS else "",
-            words=words[:100],
+            words=words[:_LONGEST_WORDS],
+            unjudged_by=viewer.person_id if may_review and unjudged == "1" else None,
         )
         listed = await list_items(session, wanted, page=page)
-        told = {"subject": wanted.subject, "area": wanted.area or "", "type": wanted.type or "",
-                "level": wanted.level or "", "status": wanted.status, "words": wanted.words}  # fmt: skip
+        told = {
+            "subject": wanted.subject, "area": wanted.area or "", "type": wanted.type or "",
+            "level": wanted.level or "", "status": wanted.status, "words": wanted.words,
+            "unjudged": "1" if wanted.unjudged_by else "",
+        }  # fmt: skip
         context = {
             "listed": listed,
             "type_choices": choices(ItemType),
@@ -109,6 +115,7 @@ class ItemController(Controller):
             "status_of": status_of,
             "url": "/authority/items?" + urlencode({k: v for k, v in told.items() if v}) + "&",
             "is_filtered": any(told.values()),
+            "may_review": may_review,
             "may_edit": viewer.held(Role.QUESTION_EDITOR) is not None,
         }
         return Template("authority/items/list.html", context=context)
