@@ -16,7 +16,7 @@ from exams.chain import Chain, verify_chain
 from exams.late_answers import LATE_GRACE, list_late, prove_order
 from exams.marking import Mark, last_choices
 from exams.models import Score, ScoreRevision, Sitting, SittingEvent, SittingStatus
-from exams.receipts import Receipt, paper_bytes, paper_digest
+from exams.receipts import Receipt, instant, paper_bytes, paper_digest
 from exams.redealing import deal_again
 from exams.remarking import mark_again
 from exams.rulings import list_rulings_at
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlmodel.ext.asyncio.session import AsyncSession
 
-    from exams.models import AnswerEvent, AnswerSheetEntry
+    from exams.models import AnswerEvent, AnswerSheetEntry, LateAnswer
     from exams.receipts import CheckSignature
 
 # An answer and the hand-in read the clock each for itself before one waits for the other.
@@ -52,13 +52,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Every check of a sitting."""
+    """Every check of a sitting, and a line for each answer that was kept and not counted."""
 
     sitting_id: UUID
     algorithm: str
     seed: int
     status: SittingStatus
     checks: tuple[Check, ...]
+    late: tuple[str, ...] = ()
 
     @property
     def stands(self) -> bool:
@@ -79,7 +80,7 @@ async def replay_sitting(
     events = await list_events(session, sitting_id)
     mark = await _mark_again(session, sitting, events)
     ends = await _list_ends(session, sitting_id)
-    chain = verify_chain(sitting_id, events)
+    chain, late = verify_chain(sitting_id, events), await list_late(session, [sitting_id])
     checks = (
         await _check_paper(session, sitting),
         await _check_answers(session, sitting, events),
@@ -87,9 +88,10 @@ async def replay_sitting(
         _check_count(sitting, mark, ends),
         _check_receipt(sitting, mark, chain, ends, check_signature),
         await _check_score(session, sitting, mark),
-        await _tell_late(session, sitting_id),
+        _count_late(late),
     )
-    return Replay(sitting.id, sitting.algorithm, sitting.seed, sitting.status, checks)
+    told = tuple(_tell_late(answer) for answer in late)
+    return Replay(sitting.id, sitting.algorithm, sitting.seed, sitting.status, checks, told)
 
 
 async def _list_ends(session: AsyncSession, sitting_id: UUID) -> Sequence[SittingEvent]:
@@ -210,10 +212,18 @@ def _check_receipt(
     return Check("receipt", True, f"signed by key {key_id}, chain head {head.hex()}")
 
 
-async def _tell_late(session: AsyncSession, sitting_id: UUID) -> Check:
-    reasons = Counter(late.reason.value for late in await list_late(session, [sitting_id]))
+def _count_late(late: Sequence[LateAnswer]) -> Check:
+    reasons = Counter(answer.reason.value for answer in late)
     told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
     return Check("late answers", True, f"kept and not counted: {told}" if told else "none")
+
+
+def _tell_late(answer: LateAnswer) -> str:
+    made = f"made {instant(answer.answered_at)}" if answer.answered_at else "made at a time it does not tell"
+    return (
+        f"number {answer.seq}, position {answer.position}, {answer.choice or 'cleared'}, {made}, "
+        f"arrived {instant(answer.received_at)}: {answer.reason.value}"
+    )
 
 
 async def _check_score(session: AsyncSession, sitting: Sitting, mark: Mark) -> Check:

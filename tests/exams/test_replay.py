@@ -248,11 +248,16 @@ async def test_answers_of_the_grace_are_proved(session: AsyncSession, vault: Vau
     assert await faults(session, sat) == ["answers"]
 
 
-async def test_late_answers_are_told_and_change_nothing(session: AsyncSession, sat: Sat, now: datetime) -> None:
+async def test_late_answers_are_told_and_change_nothing(
+    session: AsyncSession, sat: Sat, now: datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
     late = await next_acts(session, sat.id, ["A", "B"], at=now + timedelta(hours=1), first=86)
     assert (await send(session, sat, late, now=now + timedelta(hours=4))).kept_late == (86, 87)
     found = {check.name: check for check in (await replay(session, sat)).checks}
     assert found["late answers"].says == "kept and not counted: 2 AFTER_GRACE"
+    assert show(await replay(session, sat)) == 0
+    told = "number 86, position 86, A, made 2026-11-21T13:00:00.000Z, arrived 2026-11-21T16:00:00.000Z: AFTER_GRACE"
+    assert told in capsys.readouterr().out
     assert await faults(session, sat) == []
 
 

@@ -52,6 +52,8 @@ def show(replay: Replay) -> int:
     print(f"Sitting {replay.sitting_id} ({replay.status}), algorithm {replay.algorithm}, seed {replay.seed}")
     for check in replay.checks:
         print(f"  {'holds' if check.holds else 'DIFFERS':<8}{check.name}: {check.says}")
+    for line in replay.late:
+        print(f"    late  {line}")
     print(
         "Verdict: what is stored is what was dealt, answered, countersigned and earned."
         if replay.stands
