@@ -14,10 +14,12 @@ from sqlmodel import func, select
 from exams.accommodations import Accommodations
 from exams.chain import first_link, next_link
 from exams.enterprise_exams import reschedule_exam
+from exams.handing_in import hand_in_by_site
 from exams.models import Application, Booking, ExamSession, Score, ScoreState, Sitting, SittingStatus
 from exams.queries_scores import list_scores
 from exams.scores import withhold_score
 from exams.sittings import pause_sitting, release_device, resume_paused
+from exams.voiding import void_sitting
 from tests.conftest import Client
 from tests.makers.exams import make_booking
 from tests.makers.people import PASSWORD, Known, make_person
@@ -343,7 +345,12 @@ async def test_a_paused_exam_shows_no_questions_and_that_the_clock_stands_still(
 ) -> None:
     who, booking, path = await begin_certificate_exam(client, session, vault, now)
     exam_session = await session.get_one(ExamSession, booking.exam_session_id)
-    site = {"sitting_id": the_id(path), "site_id": exam_session.site_id, "actor_id": who.person.id, "reason": "火警"}
+    site: dict[str, Any] = {
+        "sitting_id": the_id(path),
+        "site_id": exam_session.site_id,
+        "actor_id": who.person.id,
+        "reason": "火警",
+    }
     clock.advance(minutes=10)
     await pause_sitting(session, now=clock.now(), **site)
     await session.commit()
@@ -473,3 +480,28 @@ async def test_the_pages_speak_english(client: Client, desk: Desk) -> None:
     assert "All saved · 0/50 answered" in (await client.get(path)).text
     await client.submit(f"{path}/hand-in")
     assert "Points by area" in (await client.get(f"{path}/result")).text
+
+
+async def test_a_sitting_that_the_site_or_the_authority_ended_says_why(
+    client: Client, session: AsyncSession, vault: Vault, now: datetime, clock: FixedClock
+) -> None:
+    who, booking, path = await begin_certificate_exam(client, session, vault, now)
+    exam_session = await session.get_one(ExamSession, booking.exam_session_id)
+    await hand_in_by_site(
+        session, sitting_id=the_id(path), site_id=exam_session.site_id, actor_id=who.person.id, reason="扰乱考场",
+        now=clock.now(),
+    )  # fmt: skip
+    await session.commit()
+    page = await client.get(path, follow_redirects=True)
+    assert "考试点已结束您的考试。原因：扰乱考场" in page.text
+
+
+async def test_a_sitting_that_was_voided_before_it_was_marked_says_why(
+    client: Client, session: AsyncSession, vault: Vault, now: datetime, clock: FixedClock
+) -> None:
+    who, _, path = await begin_certificate_exam(client, session, vault, now)
+    await void_sitting(session, sitting_id=the_id(path), actor_id=who.person.id, reason="身份不符", now=clock.now())
+    await session.commit()
+    page = await client.get(path, follow_redirects=True)
+    assert page.status_code == 200
+    assert "这场考试已被作废。原因：身份不符" in page.text

@@ -24,7 +24,7 @@ from exams.appeals import get_own_appeals
 from exams.handing_in import TooEarlyToLeave, hand_in
 from exams.integrity import note_second_device
 from exams.models import SittingStatus
-from exams.sheets import get_answer_sheet, get_own_sitting, get_result, get_sitting_state, list_occasions
+from exams.sheets import NotMarkedYet, get_answer_sheet, get_own_sitting, get_result, get_sitting_state, list_occasions
 from exams.signed_sheets import get_receipt_note
 from exams.sittings import Device, Entry, OnAnotherDevice, holds_sitting, resume_sitting
 from exams.start_pages import get_start_facts
@@ -398,9 +398,15 @@ class SittingController(Controller):
                 session, sitting_id=sitting_id, person_id=viewer.person_id, now=now,
                 countersign=services.keys.countersign,
             )  # fmt: skip
-        result = await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id)
-        own = await get_own_appeals(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+            state = await get_sitting_state(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
         rows = _rows(sitting, _device(viewer, services), services)
+        try:
+            result = await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id)
+        except NotMarkedYet:
+            if state.status is not SittingStatus.VOID:
+                raise
+            return _no_store(Template("learner/sitting_void.html", context={"state": state, "rows": rows}))
+        own = await get_own_appeals(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
         receipt = await get_receipt_note(session, sitting_id=sitting_id, person_id=viewer.person_id)
         advice = await find_advice(session, sitting_id=sitting_id, person_id=viewer.person_id)
         context = {

@@ -65,11 +65,13 @@ window.AnpeiPushes = class {
     this.stop();
   }
 
-  // Ask now. Gives the state, or null when the server cannot be reached.
+  // Ask now. Gives the state, null when the server cannot be reached, or the status SIGN_IN when the sign-in has run
+  // out, with which nothing can be asked any more; answers are still taken.
   async ask() {
     try {
       const headers = this.token ? { "x-sitting-token": this.token } : {};
       const answer = await fetch(this.stateUrl, { headers, cache: "no-store", credentials: "same-origin" });
+      if (answer.status === 401) return { status: "SIGN_IN" };
       if (!answer.ok) return null;
       return this.tell(await answer.json());
     } catch (_) {

@@ -153,7 +153,10 @@
       return;
     }
     if (news.isOnline !== undefined) facts.network(news.isOnline);
-    if (news.isPaused) pause(true);
+    if (news.isPaused && !isPaused) {
+      pause(true);
+      pushes.ask();
+    }
     // More or less time than reckoned: ask how it stands.
     if (typeof news.secondsLeft === "number" && Math.abs(news.secondsLeft - clock.secondsLeft()) > 2) {
       if (performance.now() - askedForTime > 5000) pushes.ask();
