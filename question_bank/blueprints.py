@@ -123,6 +123,11 @@ class BankHealth:
         return tuple(cell for cell in self.cells if cell.health is Health.THIN)
 
     @property
+    def below_aim(self) -> tuple[CellHealth, ...]:
+        """The cells that hold enough, but less than the ratio that is aimed at."""
+        return tuple(cell for cell in self.cells if cell.health is Health.ENOUGH and self.aim > self.at_least)
+
+    @property
     def can_fill(self) -> bool:
         """Whether a paper can be dealt without repeating a key point within a cell."""
         return not self.short
