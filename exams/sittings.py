@@ -103,7 +103,8 @@ async def resume_sitting(
         raise OnAnotherDevice
     sitting.device_number += 1
     _bind(sitting, device)
-    await _note_act(session, sitting, SittingAct.TAKEN_OVER, actor_id=person_id, now=now, device=sitting.device_number)
+    take_step(session, sitting, SittingAct.TAKEN_OVER, actor_id=person_id, now=now, device=sitting.device_number)
+    await tell_candidates(session, [sitting.id])
     if sitting.enterprise_exam_id is not None:
         await note_fact(session, sitting_id=sitting.id, kind=IntegrityKind.SECOND_DEVICE, now=now)
     return _entry(sitting, device, now=now, took_over=True)
@@ -118,7 +119,8 @@ async def release_device(
     if sitting.device_token_hash is None:
         return
     sitting.device_token_hash, sitting.device_sign_in_id, sitting.device_released_at = None, None, now
-    await _note_act(session, sitting, SittingAct.RELEASED, actor_id=actor_id, reason=reason, now=now)
+    take_step(session, sitting, SittingAct.RELEASED, actor_id=actor_id, reason=reason, now=now)
+    await tell_candidates(session, [sitting.id])
 
 
 async def extend_sitting(
@@ -138,10 +140,11 @@ async def extend_sitting(
     sitting = await _lock_at_site(session, sitting_id, site_id)
     before = sitting.deadline
     sitting.deadline = extended(before, now=sitting.paused_at or now, minutes=minutes)
-    await _note_act(
+    take_step(
         session, sitting, SittingAct.EXTENDED, actor_id=actor_id, reason=reason, now=now,
         was={"deadline": before.isoformat()}, minutes=minutes,
     )  # fmt: skip
+    await tell_candidates(session, [sitting.id])
     return sitting.deadline
 
 
@@ -158,7 +161,8 @@ async def pause_sitting(
         return
     if is_over(sitting.deadline, now=now):
         raise TimeIsUp
-    await _pause(session, sitting, actor_id=actor_id, reason=reason, now=now)
+    _pause(session, sitting, actor_id=actor_id, reason=reason, now=now)
+    await tell_candidates(session, [sitting.id])
 
 
 async def resume_paused(
@@ -168,7 +172,8 @@ async def resume_paused(
     reason = check_reason(reason)
     sitting = await _lock_at_site(session, sitting_id, site_id)
     if sitting.status is SittingStatus.PAUSED:
-        await _resume(session, sitting, actor_id=actor_id, reason=reason, now=now)
+        _resume(session, sitting, actor_id=actor_id, reason=reason, now=now)
+        await tell_candidates(session, [sitting.id])
     return sitting.deadline
 
 
@@ -180,7 +185,8 @@ async def pause_session(
     sittings = await _lock_of_session(session, exam_session_id, site_id, status=SittingStatus.OPEN)
     running = [sitting for sitting in sittings if not is_over(sitting.deadline, now=now)]
     for sitting in running:
-        await _pause(session, sitting, actor_id=actor_id, reason=reason, now=now)
+        _pause(session, sitting, actor_id=actor_id, reason=reason, now=now)
+    await tell_candidates(session, [sitting.id for sitting in running])
     return len(running)
 
 
@@ -191,7 +197,8 @@ async def resume_session(
     reason = check_reason(reason)
     sittings = await _lock_of_session(session, exam_session_id, site_id, status=SittingStatus.PAUSED)
     for sitting in sittings:
-        await _resume(session, sitting, actor_id=actor_id, reason=reason, now=now)
+        _resume(session, sitting, actor_id=actor_id, reason=reason, now=now)
+    await tell_candidates(session, [sitting.id for sitting in sittings])
     return len(sittings)
 
 
@@ -215,7 +222,10 @@ _TELL = text("SELECT pg_notify(:channel, CAST(id AS text)) FROM unnest(:ids) AS 
 
 
 async def tell_candidates(session: AsyncSession, sitting_ids: Iterable[UUID]) -> None:
-    """Have the candidates' pages told, on commit, that something was done to their sittings (web/pushing.py)."""
+    """Have the candidates' pages told, on commit, that something was done to their sittings (web/pushing.py).
+
+    What was added to the session is written before.
+    """
     await run(session, _TELL, channel=CHANNEL, ids=list(sitting_ids))
 
 
@@ -235,15 +245,15 @@ def holds_sitting(sitting: Any, device: Device) -> bool:  # noqa: ANN401 - a Sit
     return is_same or (bool(device.token) and device_token_hash(device.token) == sitting.device_token_hash)
 
 
-async def _pause(session: AsyncSession, sitting: Sitting, *, actor_id: UUID, reason: str, now: datetime) -> None:
+def _pause(session: AsyncSession, sitting: Sitting, *, actor_id: UUID, reason: str, now: datetime) -> None:
     sitting.paused_at = now
-    await _note_act(session, sitting, SittingAct.PAUSED, actor_id=actor_id, reason=reason, now=now)
+    take_step(session, sitting, SittingAct.PAUSED, actor_id=actor_id, reason=reason, now=now)
 
 
-async def _resume(session: AsyncSession, sitting: Sitting, *, actor_id: UUID, reason: str, now: datetime) -> None:
+def _resume(session: AsyncSession, sitting: Sitting, *, actor_id: UUID, reason: str, now: datetime) -> None:
     before, paused_at = sitting.deadline, sitting.paused_at or now
     sitting.deadline, sitting.paused_at = resumed(before, paused_at=paused_at, now=now), None
-    await _note_act(
+    take_step(
         session, sitting, SittingAct.RESUMED, actor_id=actor_id, reason=reason, now=now,
         was={"deadline": before.isoformat()}, paused_seconds=int((now - paused_at).total_seconds()),
     )  # fmt: skip
@@ -299,7 +309,7 @@ def _entry(sitting: Sitting, device: Device, *, now: datetime, took_over: bool =
     )
 
 
-async def take_step(
+def take_step(
     session: AsyncSession,
     sitting: Sitting,
     act: SittingAct,
@@ -307,11 +317,12 @@ async def take_step(
     actor_id: UUID | None,
     now: datetime,
     reason: str = "",
+    was: dict[str, Any] | None = None,
     **detail: int | str,
 ) -> None:
-    """Lead a locked sitting to the state that an act leads to, with its event, and tell the candidate.
+    """Lead a locked sitting to the state that an act leads to, with its event and its entry in the audit log.
 
-    Raises `NotOpen` where the act does not apply.
+    Then `tell_candidates`. Raises `NotOpen` where the act does not apply.
     """
     before, after = sitting.status, step(sitting.status, act)
     if after is None:
@@ -324,25 +335,7 @@ async def take_step(
             detail={"from": before.value, "to": after.value, **detail},
         )
     )  # fmt: skip
-    await session.flush()
-    await tell_candidates(session, [sitting.id])
-
-
-async def _note_act(
-    session: AsyncSession,
-    sitting: Sitting,
-    act: SittingAct,
-    *,
-    actor_id: UUID,
-    now: datetime,
-    reason: str = "",
-    was: dict[str, Any] | None = None,
-    **detail: int | str,
-) -> None:
-    """The step with its entry in the audit log."""
-    await take_step(session, sitting, act, actor_id=actor_id, now=now, reason=reason, **detail)
     audit.record(
         session, action=f"sitting.{act.lower()}", target=("sitting", sitting.id), actor_id=actor_id, now=now, was=was,
         **({"reason": reason} if reason else {}), **detail,
     )  # fmt: skip
-    await session.flush()

@@ -19,7 +19,7 @@ from exams.models import (
     SittingStatus,
 )
 from exams.sitting_states import UNDER_WAY, SittingAct
-from exams.sittings import check_reason, take_step
+from exams.sittings import check_reason, take_step, tell_candidates
 from training import audit
 from training.errors import N_, Conflict, NotFound
 from training.notices import NoticeKind, notify
@@ -71,12 +71,11 @@ async def void_sitting(
     if was in UNDER_WAY:
         ended_at = now if was is SittingStatus.PAUSED else min(now, sitting.deadline)
         sitting.submitted_at, sitting.paused_at = ended_at, None
-    await take_step(session, sitting, SittingAct.VOIDED, actor_id=actor_id, reason=reason, now=now)
-    audit.record(
-        session, action="sitting.voided", target=("sitting", sitting.id), actor_id=actor_id, now=now,
-        was={"status": was.value}, reason=reason, may_sit_again=may_sit_again,
+    take_step(
+        session, sitting, SittingAct.VOIDED, actor_id=actor_id, reason=reason, now=now, was={"status": was.value},
+        may_sit_again=may_sit_again,
     )  # fmt: skip
-    await session.flush()
+    await tell_candidates(session, [sitting.id])
 
 
 async def _void_score(session: AsyncSession, sitting: Sitting, *, actor_id: UUID, reason: str, now: datetime) -> None:
