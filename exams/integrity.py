@@ -214,6 +214,20 @@ async def list_facts(session: AsyncSession, *, sitting_id: UUID) -> list[FactLin
     ]
 
 
+async def list_exam_facts(session: AsyncSession, *, exam_id: UUID, person_id: UUID) -> list[FactLine]:
+    """The facts of everything that somebody sat of an enterprise exam, the newest first."""
+    statement = (
+        select(IntegrityEvent)
+        .join(Sitting, col(Sitting.id) == IntegrityEvent.sitting_id)
+        .where(Sitting.enterprise_exam_id == exam_id, Sitting.person_id == person_id)
+        .order_by(col(IntegrityEvent.began_at).desc(), col(IntegrityEvent.id))
+    )
+    return [
+        FactLine(event.kind, event.began_at, event.seconds, event.detail)
+        for event in (await session.exec(statement)).all()
+    ]
+
+
 async def count_facts(session: AsyncSession, *, exam_session_id: UUID) -> dict[UUID, int]:
     """How many facts each sitting of a session has; those without any are left out."""
     statement = (

@@ -136,6 +136,30 @@ async def open_session(
     return opened
 
 
+async def require_browser(
+    session: AsyncSession, *, exam_session_id: UUID, site_id: UUID, is_needed: bool, actor_id: UUID, now: datetime
+) -> ExamSession:
+    """Let a session of theory need the Safe Exam Browser, or need it no more, until it begins.
+
+    Raises `SessionBegun`.
+    """
+    exam_session = await session.get(ExamSession, exam_session_id, with_for_update=True, populate_existing=True)
+    if exam_session is None or exam_session.site_id != site_id or exam_session.part is not ExamPart.THEORY:
+        raise NotFound
+    if exam_session.needs_seb is is_needed:
+        return exam_session
+    if exam_session.status is not SessionStatus.PLANNED or now >= exam_session.starts_at:
+        raise SessionBegun
+    exam_session.needs_seb = is_needed
+    session.add(exam_session)
+    await session.flush()
+    audit.record(
+        session, action="exam_session.browser_changed", target=("exam_session", exam_session_id), actor_id=actor_id,
+        now=now, was={"needs_seb": not is_needed}, needs_seb=is_needed,
+    )  # fmt: skip
+    return exam_session
+
+
 async def cancel_session(
     session: AsyncSession, *, exam_session_id: UUID, site_id: UUID, reason: str, actor_id: UUID, now: datetime
 ) -> ExamSession:

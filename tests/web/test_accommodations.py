@@ -9,9 +9,10 @@ import pytest
 
 from exams.accommodations import Accommodations, grant_accommodations
 from exams.models import Application, EnterpriseExam, EnterpriseExamCandidate, Sitting
+from exams.starting import start_enterprise_sitting
 from tests.makers.exams import make_draft, make_reviewer, make_submitted
 from tests.makers.people import PASSWORD, make_person, make_role
-from tests.makers.sittings import make_checked_in, make_exam
+from tests.makers.sittings import make_checked_in, make_device, make_enterprise_sitting, make_exam
 from training import audit
 from training.models import Organisation, Role
 
@@ -148,3 +149,21 @@ async def test_an_enterprise_can_ask_for_the_safe_exam_browser(
     page = made.headers["location"]
     assert (await session.get_one(EnterpriseExam, page.rpartition("/")[2])).needs_seb
     assert "使用安全考试浏览器" in (await client.get(page)).text
+
+
+async def test_an_enterprise_sees_the_facts_of_its_own_exam(
+    client: Client, session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    sat = await make_enterprise_sitting(session, vault, now=now)
+    assert sat.exam is not None
+    organisation = await session.get_one(Organisation, sat.exam.organisation_id)
+    manager = await make_role(session, vault, role=Role.ENTERPRISE_MANAGER, organisation=organisation, now=now)
+    device = await make_device(session, sat.who, now=now)
+    await start_enterprise_sitting(
+        session, exam_id=sat.exam.id, person_id=sat.who.person.id, device=device, seed=2, now=now
+    )
+    await session.commit()
+    await client.sign_in(manager.phone, PASSWORD)
+    page = (await client.get(f"/enterprise/exams/{sat.exam.id}/candidates/{sat.who.person.id}")).text
+    for words in ("另一台设备请求进入", "1 次", "不是结论"):
+        assert words in page

@@ -8,6 +8,7 @@ import pytest
 
 from exams.integrity import list_facts
 from exams.models import IntegrityKind
+from tests.makers.people import PASSWORD, make_person
 from tests.makers.sittings import make_checked_in
 from tests.web.test_api_sittings import Caller
 
@@ -72,3 +73,19 @@ async def test_long_after_the_end_the_page_lets_go(caller: Caller, clock: FixedC
     clock.advance(minutes=123)
     answer = await tell(caller, fact("a"))
     assert (answer.status_code, answer.json()["code"]) == (410, "ENDED")
+
+
+async def test_a_candidate_reads_what_was_written_down_and_nobody_else_does(
+    caller: Caller, session: AsyncSession, vault: Vault, clock: FixedClock
+) -> None:
+    await tell(caller, fact("a"), fact("b", "COPY", seconds=0, detail={"position": 7}))
+    page = f"/sittings/{caller.sitting['sitting_id']}/facts"
+    assert caller.who is not None
+    await caller.client.sign_in(caller.who.phone, PASSWORD)
+    text = (await caller.client.get(page)).text
+    for words in ("切换到其他页面或程序", "3 秒", "复制", "第 7 题", "不是结论"):
+        assert words in text
+    other = await make_person(session, vault, now=clock.now(), name="钱旁人")
+    await session.commit()
+    await caller.client.sign_in(other.phone, PASSWORD)
+    assert (await caller.client.get(page)).status_code == 404

@@ -181,3 +181,25 @@ async def test_an_enterprise_lists_its_own_keys(
     await client.sign_in(manager.phone, PASSWORD)
     await client.submit("/enterprise/browser-keys", {"key": PROGRAM, "label": "会议室"})
     assert "会议室" in (await client.get("/enterprise/browser-keys")).text
+
+
+async def test_a_session_is_changed_until_it_begins(
+    client: Client, session: AsyncSession, vault: Vault, clock: FixedClock
+) -> None:
+    desk = await make_desk(session, vault, now=clock.now())
+    await session.commit()
+    await client.sign_in(desk.head.phone, PASSWORD)
+    path = f"/site/sessions/{desk.exam_session.id}/browser"
+    assert path in (await client.get("/site/sessions")).text
+    for _ in range(2):
+        assert (await client.submit(path, {"needs_seb": "1"})).status_code in {302, 303}
+    page = (await client.get("/site/sessions")).text
+    assert "不再要求安全考试浏览器" in page
+    exam_session = await session.get_one(ExamSession, desk.exam_session.id, populate_existing=True)
+    assert exam_session.needs_seb
+    clock.instant = exam_session.starts_at
+    assert path not in (await client.get("/site/sessions")).text
+    late = await client.submit(path, {"needs_seb": ""})
+    assert late.status_code == 422
+    await client.sign_in(desk.invigilator.phone, PASSWORD)
+    assert (await client.submit(path, {"needs_seb": ""})).status_code == 403

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.accommodations import get_candidate_accommodations, set_candidate_accommodations
 from exams.enterprise_exams import get_exam
+from exams.integrity import list_exam_facts
 from training.accounts import HeldRole, Viewer
 from training.errors import AnpeiError
 from training.models import Role
@@ -20,6 +21,7 @@ from training.people import get_person
 from web.accommodations import AccommodationForm, extra_choices
 from web.attempts import attempt
 from web.auth import acting_as
+from web.site.board import group_facts
 
 
 class ExamCandidateController(Controller):
@@ -79,6 +81,7 @@ async def _page(
         "exam": await get_exam(session, exam_id=exam_id, organisation_id=held.organisation_id),
         "person": await get_person(session, person_id),
         "form": form or AccommodationForm.of(granted),
+        "groups": group_facts(await list_exam_facts(session, exam_id=exam_id, person_id=person_id)),
         "extras": await extra_choices(session, now=now),
         "error": error,
     }

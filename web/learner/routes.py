@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from web import notices
-from web.learner import appeals, certificates, classes, home, lessons, receipts, safe_exam_browser, sitting
+from web.learner import appeals, certificates, classes, facts, home, lessons, receipts, safe_exam_browser, sitting
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -17,6 +17,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *sitting.HANDLERS,
     *receipts.HANDLERS,
     *safe_exam_browser.HANDLERS,
+    *facts.HANDLERS,
     *appeals.HANDLERS,
     *certificates.HANDLERS,
     *notices.HANDLERS,

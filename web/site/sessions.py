@@ -17,7 +17,7 @@ from exams.models import ExamPart, SessionMode
 from exams.plans import list_plans
 from exams.qualifications import list_qualifications
 from exams.queries_seats import get_site_session, list_site_sessions
-from exams.scheduling import NewSession, add_room, cancel_session, list_rooms, open_session
+from exams.scheduling import NewSession, add_room, cancel_session, list_rooms, open_session, require_browser
 from training.accounts import HeldRole, Viewer
 from training.calendar import CHINA, china_date, start_of_day
 from training.errors import N_, AnpeiError, BadInput
@@ -54,6 +54,13 @@ class SessionForm:
 
 
 @dataclass
+class BrowserForm:
+    """Whether the Safe Exam Browser is needed: "1" or nothing."""
+
+    needs_seb: str = ""
+
+
+@dataclass
 class CancelForm:
     """Why a session is cancelled."""
 
@@ -73,17 +80,27 @@ class SessionController(Controller):
         now: NamedDependency[datetime],
     ) -> Template:
         """The sessions from yesterday on."""
+        return await _list_page(session, acting_as(viewer, Role.SITE_HEAD), now)
+
+    @post("/{exam_session_id:uuid}/browser")
+    async def change_browser(
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
+        exam_session_id: FromPath[UUID],
+        data: URLEncodedBody[BrowserForm],
+    ) -> Template | Redirect:
+        """Need the Safe Exam Browser, or need it no more."""
         held = acting_as(viewer, Role.SITE_HEAD)
-        since = start_of_day(china_date(now)) - timedelta(days=1)
-        sessions = await list_site_sessions(session, site_id=held.organisation_id, since=since)
-        context = {
-            "sessions": sessions,
-            "drawn": await count_drawn(session, [card.id for card in sessions]),
-            "rooms": await list_rooms(session, held.organisation_id),
-            "site_name": held.organisation_name,
-            "now": now,
-        }
-        return Template("site/sessions/sessions.html", context=context)
+        async with attempt(session) as tried:
+            await require_browser(
+                session, exam_session_id=exam_session_id, site_id=held.organisation_id,
+                is_needed=bool(data.needs_seb), actor_id=viewer.person_id, now=now,
+            )  # fmt: skip
+        if tried.error:
+            return await _list_page(session, held, now, error=tried.error)
+        return Redirect("/site/sessions")
 
     @get("/rooms")
     async def rooms(self, session: NamedDependency[AsyncSession], viewer: NamedDependency[Viewer]) -> Template:
@@ -192,6 +209,22 @@ def _read(form: SessionForm) -> NewSession:
         plan_id=read_key(form.plan_id),
         needs_seb=bool(form.needs_seb),
     )
+
+
+async def _list_page(
+    session: AsyncSession, held: HeldRole, now: datetime, *, error: AnpeiError | None = None
+) -> Template:
+    since = start_of_day(china_date(now)) - timedelta(days=1)
+    sessions = await list_site_sessions(session, site_id=held.organisation_id, since=since)
+    context = {
+        "sessions": sessions,
+        "drawn": await count_drawn(session, [card.id for card in sessions]),
+        "rooms": await list_rooms(session, held.organisation_id),
+        "site_name": held.organisation_name,
+        "now": now,
+        "error": error,
+    }
+    return Template("site/sessions/sessions.html", context=context, status_code=422 if error else 200)
 
 
 async def _rooms_page(
