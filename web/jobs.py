@@ -19,6 +19,7 @@ from exams.exposure import rest_tired_items
 from exams.handing_in import close_overdue
 from exams.identity.retention import forget_faces
 from exams.made_ahead import make_papers_ahead
+from exams.staff_regrades import mend_missed_scores
 from training.models import RateCount, SignIn
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ async def _rest_tired_items(_: Services, session: AsyncSession, now: datetime) -
     return await rest_tired_items(session, now=now)
 
 
+async def _mend_missed_scores(_: Services, session: AsyncSession, now: datetime) -> int:
+    return await mend_missed_scores(session, now=now, limit=_BATCH)
+
+
 async def _forget_faces(services: Services, session: AsyncSession, now: datetime) -> int:
     printed = select(Certificate.photo_id).where(col(Certificate.photo_id).is_not(None))
     return await forget_faces(session, store=services.store, now=now, needed=printed)
@@ -100,6 +105,7 @@ JOBS = (
     Job("mark_no_shows", timedelta(seconds=30), _mark_no_shows),
     Job("make_papers_ahead", timedelta(seconds=30), _make_papers_ahead, batch=_PAPERS),
     Job("rest_tired_items", timedelta(minutes=10), _rest_tired_items),
+    Job("mend_missed_scores", timedelta(minutes=1), _mend_missed_scores),
     Job("forget_faces", timedelta(hours=1), _forget_faces),
     Job("forget_rate_counts", timedelta(minutes=10), _forget_rate_counts),
     Job("forget_captchas", timedelta(minutes=10), _forget_captchas),

@@ -9,13 +9,14 @@ import pytest
 from sqlmodel import col, select
 
 from exams.handing_in import close_overdue
-from exams.models import RegradeKind, Score
+from exams.models import RegradeKind, RegradeStatus, Score
 from exams.regrade_effects import try_regrade
 from exams.replay import replay_sitting
 from exams.rulings import ruling_of
-from exams.staff_regrades import list_staff_corrections
+from exams.staff_regrades import list_staff_corrections, mend_missed_scores
 from tests.exams.test_regrading import approve, propose, revision_at
 from tests.makers.people import Known, make_organisation, make_person, make_role
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import GRACE, answer, make_enterprise_sitting, right_choices
 from training.errors import NotFound
 from training.models import Notice, Role, TrainingRecord
@@ -39,7 +40,7 @@ async def sit_at_work(
     choices = await right_choices(session, sat.id)
     needed = round(len(choices) * 0.8) - fail_by_one
     await answer(session, sat, choices[:needed], now=now)
-    await close_overdue(session, now=sat.entry.deadline + GRACE)
+    await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=KEYS.countersign)
     score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
     assert score.passed is not fail_by_one
     assert sat.exam
@@ -122,7 +123,7 @@ async def test_what_is_handed_in_after_a_decision_is_marked_by_it(
     regrade = await propose(session, revision_id, RegradeKind.GIVE_ALL, actor_id=sat.who.person.id, now=now)
     officer = await make_person(session, vault, now=now)
     await approve(session, regrade, actor_id=officer.person.id, now=now)
-    await close_overdue(session, now=sat.entry.deadline + GRACE)
+    await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=KEYS.countersign)
     score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
     assert score.passed
     [record] = await list_records(session, person_id=sat.who.person.id)
@@ -130,3 +131,21 @@ async def test_what_is_handed_in_after_a_decision_is_marked_by_it(
     # A replay knows what had been decided by then.
     [check] = [check for check in (await replay_sitting(session, sitting_id=sat.id)).checks if check.name == "score"]
     assert check.holds, check
+
+
+async def test_what_was_handed_in_while_it_was_decided_is_mended(
+    session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    sat, score, _, right = await sit_at_work(session, vault, fail_by_one=True, now=now)
+    revision_id = await revision_at(session, sat.id, right + 1)
+    regrade = await propose(session, revision_id, RegradeKind.GIVE_ALL, actor_id=sat.who.person.id, now=now)
+    officer = await make_person(session, vault, now=now)
+    assert await mend_missed_scores(session, now=score.marked_at) == 0
+    # As if it had been approved between the hand-in's look at the decisions and its commit.
+    regrade.status, regrade.decided_by, regrade.decided_at = RegradeStatus.APPROVED, officer.person.id, score.marked_at
+    session.add(regrade)
+    await session.flush()
+    assert [await mend_missed_scores(session, now=score.marked_at) for _ in range(2)] == [1, 0]
+    assert score.passed
+    [record] = await list_records(session, person_id=sat.who.person.id)
+    assert record.passed

@@ -144,7 +144,7 @@ class ResultOut(msgspec.Struct):
     sitting_id: UUID
     title: str
     status: str
-    state: Annotated[str, msgspec.Meta(description="PROVISIONAL until released; enterprise exams have no release.")]
+    state: Annotated[str, msgspec.Meta(description="PROVISIONAL or UNDER_REVIEW until released; at work never.")]
     total: str
     cut_score: str
     submitted_at: datetime
