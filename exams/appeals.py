@@ -85,6 +85,7 @@ class OwnAppeals:
     sitting_id: UUID
     may_ask: bool
     last_day: date | None
+    limit: LimitState
     answer_days: int
     appeals: tuple[Appeal, ...]
     changes: tuple[ScoreChange, ...]
@@ -216,6 +217,7 @@ async def get_own_appeals(
         sitting_id=sitting_id,
         may_ask=last_day is not None and today <= last_day and is_free,
         last_day=last_day,
+        limit=limit_state(last_day, today=today, near_until=await get_near_until(session, today=today)),
         answer_days=await get_number(session, "appeal.answer_wd", on=today),
         appeals=tuple(appeals),
         changes=await _list_changes(session, score.id) if score.state is ScoreState.RELEASED else (),

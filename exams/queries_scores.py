@@ -65,12 +65,16 @@ class SessionScores:
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """Which session a release is about; `answering` counts the sittings that have not ended."""
+    """Which session a release is about; `answering` counts the sittings that have not ended.
+
+    `release_by` is the first last day of the scores that wait; None where none does.
+    """
 
     qualification_name: str
     site_name: str
     starts_at: datetime
     answering: int
+    release_by: date | None
 
 
 async def list_sessions_to_release(session: AsyncSession, *, today: date) -> list[SessionScores]:
@@ -109,7 +113,19 @@ async def get_session_facts(session: AsyncSession, *, exam_session_id: UUID) -> 
     )
     qualification = await session.get_one(Qualification, exam_session.qualification_code)
     site = await session.get_one(Organisation, exam_session.site_id)
-    return SessionFacts(qualification.name, site.name, exam_session.starts_at, (await session.exec(answering)).one())
+    due = (
+        select(func.min(Score.release_by))
+        .join(Sitting, col(Sitting.id) == Score.sitting_id)
+        .join(Booking, col(Booking.id) == Sitting.booking_id)
+        .where(Booking.exam_session_id == exam_session_id, col(Score.state).in_(WAITING))
+    )
+    return SessionFacts(
+        qualification_name=qualification.name,
+        site_name=site.name,
+        starts_at=exam_session.starts_at,
+        answering=(await session.exec(answering)).one(),
+        release_by=(await session.exec(due)).one(),
+    )
 
 
 async def list_scores(session: AsyncSession, *, exam_session_id: UUID) -> list[ScoreLine]:
@@ -138,14 +154,3 @@ async def list_scores(session: AsyncSession, *, exam_session_id: UUID) -> list[S
         )
         for score, sitting, booking, name in (await session.exec(statement)).all()
     ]
-
-
-async def list_own_scores(session: AsyncSession, *, person_id: UUID) -> Sequence[Score]:
-    """The scores of one's certificate exams, the newest first."""
-    statement = (
-        select(Score)
-        .join(Sitting, col(Sitting.id) == Score.sitting_id)
-        .where(Sitting.person_id == person_id, col(Sitting.booking_id).is_not(None))
-        .order_by(col(Score.marked_at).desc())
-    )
-    return (await session.exec(statement)).all()

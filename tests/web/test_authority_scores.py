@@ -12,6 +12,7 @@ from exams.handing_in import close_overdue, hand_in
 from exams.models import Application, Booking, Score, ScoreState
 from exams.queries_scores import list_scores
 from tests.makers.people import PASSWORD, Known, make_organisation, make_person, make_role
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import Sat, answer, make_enterprise_sitting, make_sitting, right_choices
 from training.models import AuditEntry, OrganisationKind, Role
 
@@ -52,7 +53,7 @@ async def desk(client: Client, session: AsyncSession, vault: Vault, clock: Fixed
     sat = await make_sitting(session, vault, now=now)
     await answer(session, sat, (await right_choices(session, sat.id))[:85], now=now)
     clock.advance(hours=3)
-    await close_overdue(session, now=clock.now())
+    await close_overdue(session, now=clock.now(), countersign=KEYS.countersign)
     booking = await session.get_one(Booking, sat.booking_id)
     [line] = await list_scores(session, exam_session_id=booking.exam_session_id)
     await session.commit()
@@ -158,6 +159,8 @@ async def test_a_limit_that_is_near_is_told(client: Client, desk: Desk, clock: F
     clock.advance(days=11)
     await client.sign_in(desk.issuer.phone, PASSWORD)
     assert "即将到期" in (await client.get("/authority/scores")).text
+    assert "最迟 2026年12月4日 公布" in (await client.get(desk.path)).text
+    assert "即将到期 1" in (await client.get("/authority")).text
 
 
 async def test_what_was_released_stands(client: Client, session: AsyncSession, desk: Desk) -> None:
@@ -174,7 +177,9 @@ async def test_an_enterprises_own_exam_is_none_of_the_authoritys(
     client: Client, session: AsyncSession, vault: Vault, desk: Desk, clock: FixedClock
 ) -> None:
     sat = await make_enterprise_sitting(session, vault, now=clock.now())
-    await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=clock.now())
+    await hand_in(
+        session, sitting_id=sat.id, person_id=sat.who.person.id, now=clock.now(), countersign=KEYS.countersign
+    )
     score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
     await session.commit()
     assert (await client.submit(f"{desk.path}/{score.id}/withhold", {"reason": "x"})).status_code == 404

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from litestar import Controller, get, post
@@ -13,6 +13,7 @@ from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from exams.limits import get_near_until, limit_state
 from exams.models import ScoreState
 from exams.queries_scores import get_session_facts, list_scores, list_sessions_to_release
 from exams.score_bands import score_bands
@@ -76,11 +77,12 @@ class ScoreController(Controller):
         self,
         session: NamedDependency[AsyncSession],
         viewer: NamedDependency[Viewer],
+        now: NamedDependency[datetime],
         exam_session_id: FromPath[UUID],
     ) -> Template:
         """What a release would tell, candidate by candidate."""
         acting_as(viewer, *_ROLES)
-        return await _preview(session, exam_session_id)
+        return await _preview(session, exam_session_id, today=china_date(now))
 
     @post("/{exam_session_id:uuid}/review")
     async def review(
@@ -98,7 +100,7 @@ class ScoreController(Controller):
                 session, exam_session_id=exam_session_id, actor_id=viewer.person_id, now=now, score_ids=data.chosen()
             )
         if tried.error:
-            return await _preview(session, exam_session_id, tried.error)
+            return await _preview(session, exam_session_id, today=china_date(now), error=tried.error)
         return Redirect(f"/authority/scores/{exam_session_id}")
 
     @post("/{exam_session_id:uuid}/release")
@@ -129,7 +131,7 @@ class ScoreController(Controller):
         async with attempt(session) as tried:
             await withhold_score(session, score_id=score_id, actor_id=viewer.person_id, reason=data.reason, now=now)
         if tried.error:
-            return await _preview(session, exam_session_id, tried.error)
+            return await _preview(session, exam_session_id, today=china_date(now), error=tried.error)
         return Redirect(f"/authority/scores/{exam_session_id}")
 
     @post("/{exam_session_id:uuid}/{score_id:uuid}/lift")
@@ -147,17 +149,22 @@ class ScoreController(Controller):
         return Redirect(f"/authority/scores/{exam_session_id}")
 
 
-async def _preview(session: AsyncSession, exam_session_id: UUID, error: AnpeiError | None = None) -> Template:
+async def _preview(
+    session: AsyncSession, exam_session_id: UUID, *, today: date, error: AnpeiError | None = None
+) -> Template:
     lines = await list_scores(session, exam_session_id=exam_session_id)
     if not lines:
         raise NotFound
     counted = [line for line in lines if line.state is not ScoreState.VOID]
     in_state = Counter(line.state for line in lines)
+    about = await get_session_facts(session, exam_session_id=exam_session_id)
+    near_until = await get_near_until(session, today=today)
     context = {
         "exam_session_id": exam_session_id,
         "lines": lines,
         "bands": [(band.name, band.count) for band in score_bands((line.points, line.total) for line in counted)],
-        "about": await get_session_facts(session, exam_session_id=exam_session_id),
+        "about": about,
+        "limit": limit_state(about.release_by, today=today, near_until=near_until),
         "provisional": in_state[ScoreState.PROVISIONAL],
         "under_review": in_state[ScoreState.UNDER_REVIEW],
         "passed": sum(line.passed for line in counted),
