@@ -1,6 +1,7 @@
 """Starting a sitting of 100 items, HTTP to committed: CPU of the web process and of the database.
 
 Half of the candidates have a paper that was made ahead, as those have who booked; the others' are dealt at the start.
+The reference of the rate is pgbench writing the rows of a start (sitting, first event, audit entry) in the same run.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from exams.made_ahead import make_papers_ahead
-from tests.makers.load import Line, Spans, request
+from tests.makers import pgbench
+from tests.makers.load import Line, Spans, figure, request
 from tests.makers.servers import stage
 from web.clock import SystemClock
 from web.database import make_engine, make_sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from tests.makers.servers import Stage, WaitingCandidate
 
@@ -69,16 +71,36 @@ def run() -> Iterator[dict[str, Any]]:
         ahead = _make_ahead(place, READY)
         place.start_web()
         asyncio.run(_start_all(place.port, [*waiting[:_WARM], *waiting[-_WARM:]], Spans()))
+        rates = []
         for name, some in (("", waiting[_WARM:READY]), (" without a paper made ahead", waiting[READY:-_WARM])):
-            yield from _measure(place, name, some)
+            rates.append((yield from _measure(place, name, some)))
+        yield figure("starts, to pgbench writing the same rows", rates[0], "1/s", _reference(place))
         yield {"name": "CPU of making a paper ahead", "value": round(ahead, 3), "unit": "ms", "reference": _A_PAPER,
                "ratio": round(ahead / _A_PAPER, 3)}  # fmt: skip
 
 
-def _measure(place: Stage, name: str, waiting: list[WaitingCandidate]) -> Iterator[dict[str, Any]]:
+def _reference(place: Stage) -> float:
+    async def newest() -> object:
+        async with place.connection() as connection:
+            return await connection.fetchval("SELECT id FROM sitting ORDER BY started_at DESC LIMIT 1")
+
+    one = asyncio.run(newest())
+    rows = {"sitting": ("id", "booking_id"), "sitting_event": ("id",), "audit_entry": ("id",)}
+    where = {
+        "sitting": f"id = '{one}'",
+        "sitting_event": f"sitting_id = '{one}'",
+        "audit_entry": f"target_id = '{one}'",
+    }
+    script, setup = asyncio.run(pgbench.copying(place, rows, where))
+    return pgbench.rate(place, script, seconds=4, setup=setup)
+
+
+def _measure(place: Stage, name: str, waiting: list[WaitingCandidate]) -> Generator[dict[str, Any], None, float]:
     web, database, spans = place.web_cpu(), place.database_cpu(), Spans()
+    started = time.perf_counter()
     asyncio.run(_start_all(place.port, waiting, spans))
     count = len(spans.seconds)
+    rate = count / (time.perf_counter() - started)
     web, database = (place.web_cpu() - web) / count * 1000, (place.database_cpu() - database) / count * 1000
     yield {"name": f"CPU of the web process per start{name}", "value": round(web, 3), "unit": "ms",
            "reference": _BUDGET, "ratio": round(web / _BUDGET, 3)}  # fmt: skip
@@ -87,3 +109,4 @@ def _measure(place: Stage, name: str, waiting: list[WaitingCandidate]) -> Iterat
     for share in (0.5, 0.99):
         yield {"name": f"p{share * 100:.0f} with {CONNECTIONS} at once{name}",
                "value": round(spans.percentile(share), 2), "unit": "ms", "reference": None, "ratio": None}  # fmt: skip
+    return rate

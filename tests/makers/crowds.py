@@ -86,7 +86,7 @@ _PAPERS = """
 WITH real AS (SELECT row_number() OVER (ORDER BY x.id) - 1 AS place, count(*) OVER () AS count, x FROM drawn_paper x),
 free AS (
     SELECT row_number() OVER (ORDER BY b.id) AS n, b.* FROM booking b
-    WHERE b.id NOT IN (SELECT booking_id FROM drawn_paper)
+    WHERE b.id = ANY($1::uuid[]) AND b.id NOT IN (SELECT booking_id FROM drawn_paper)
 )
 INSERT INTO drawn_paper SELECT made.* FROM real JOIN free ON free.n % real.count = real.place,
     jsonb_populate_record(real.x, jsonb_build_object(
@@ -96,9 +96,9 @@ INSERT INTO drawn_paper SELECT made.* FROM real JOIN free ON free.n % real.count
 """
 
 
-async def copy_papers(connection: asyncpg.Connection) -> None:
-    """Give every booking without a paper made ahead a copy of one of those that are there."""
-    await connection.execute(_PAPERS)
+async def copy_papers(connection: asyncpg.Connection, booking_ids: Sequence[UUID]) -> None:
+    """Give each of these bookings that has no paper made ahead a copy of one of those that are there."""
+    await connection.execute(_PAPERS, booking_ids)
 
 
 def _key(salt: str, table: str, number: int) -> UUID:

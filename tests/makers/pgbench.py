@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.makers.servers import Stage
 
 _CONNECTIONS = 64
+_COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_name = $1 AND table_schema = 'public'"
 
 
 def rate(
@@ -40,3 +41,25 @@ def rate(
     assert found, done.stdout
     assert not failed, done.stdout
     return float(found[1])
+
+
+async def copying(place: Stage, rows: Mapping[str, tuple[str, ...]], where: Mapping[str, str]) -> tuple[str, str]:
+    """(script, setup) of a transaction that writes one row into a twin of each table: the row that `where` finds.
+
+    `rows` names the columns of each table that must be new each time; they become chance uuids. The
+    twins have the indexes and checks of their tables, not their triggers and foreign keys.
+    """
+    script, setup = ["BEGIN;"], []
+    async with place.connection() as connection:
+        for table, fresh in rows.items():
+            columns = [row[0] for row in await connection.fetch(_COLUMNS, table)]
+            kept = [name for name in columns if name not in fresh]
+            setup.append(f"CREATE TABLE bench_{table} (LIKE {table} INCLUDING DEFAULTS INCLUDING INDEXES)")
+            one = f"CREATE TABLE bench_one_{table} AS SELECT * FROM {table} WHERE {where[table]} LIMIT 1"  # noqa: S608
+            setup.append(one)
+            new = ", ".join((*["gen_random_uuid()"] * len(fresh), *kept))
+            script.append(
+                f"INSERT INTO bench_{table} ({', '.join((*fresh, *kept))}) "  # noqa: S608
+                f"SELECT {new} FROM bench_one_{table};"
+            )
+    return "\n".join([*script, "COMMIT;\n"]), ";".join(setup)

@@ -228,7 +228,7 @@ class Stage:
                     await draw_ahead(session, blueprint, booking_id=one.booking_id, number=1, seed=place + 1, now=now)
             await engine.dispose()
             async with self.connection() as connection:
-                await copy_papers(connection)
+                await copy_papers(connection, [one.booking_id for one in waiting])
 
         asyncio.run(deal())
 
