@@ -275,12 +275,12 @@ async def _write(
         event_id=new_id(),
         accommodations=accommodations,
         now=now,
+        **audit.insert_values(),
         **paper,
     )
     total = opened.scalar_one_or_none()
     if total is None:
         return None
-    await audit.write(session, action="sitting.started", table="sitting", acts=[(sitting_id, person_id)], now=now)
     return Entry(
         sitting_id=sitting_id,
         device_token=token,
@@ -314,9 +314,13 @@ WITH held AS ({occasion} FOR UPDATE), opened AS (
     INSERT INTO sitting_event (id, sitting_id, kind, actor_id, reason, detail, at)
     SELECT CAST(:event_id AS uuid), id, '{kind}', CAST(:person_id AS uuid), '', {detail}, CAST(:now AS timestamptz)
     FROM opened
-)
+), audited AS ({audit})
 SELECT item_count FROM opened
 """
+_AUDIT = audit.insert_from(
+    "opened", action="sitting.started", table="sitting", key="id", actor="CAST(:person_id AS uuid)",
+    now="CAST(:now AS timestamptz)",
+)  # fmt: skip
 _DEALT = {
     "paper": "CAST(:blueprint_id AS uuid), CAST(:seed AS bigint), CAST(:algorithm AS text), "
     "CAST(:bank_digest AS bytea), :paper, CAST(:item_count AS integer)",
@@ -342,7 +346,7 @@ _OF_EXAM = {
 
 
 def _open_statement(occasion: dict[str, str], paper: dict[str, str]) -> Executable:
-    written = text(_OPEN.format(kind=SittingAct.STARTED, **occasion, **paper))
+    written = text(_OPEN.format(kind=SittingAct.STARTED, audit=_AUDIT, **occasion, **paper))
     json = ("paper", "detail", "accommodations") if paper is _DEALT else ("detail", "accommodations")
     return written.bindparams(*(bindparam(name, type_=JSON) for name in json))
 

@@ -65,6 +65,27 @@ async def write(
 _INSERT = insert(AuditEntry)
 
 
+def insert_from(source: str, *, action: str, table: str, key: str, actor: str, now: str) -> str:
+    """SQL that notes an act on each row of `source`, as a part of the statement that does it.
+
+    `key`, `actor` and `now` are SQL expressions. Takes the parameters that `insert_values` gives.
+    """
+    return f"""
+        INSERT INTO audit_entry (
+            id, at, actor_id, action, target_type, target_id, target_was, detail, address, request_id
+        )
+        SELECT CAST(:audit_id AS uuid), {now}, {actor}, '{action}', '{table}', CAST({key} AS text), NULL,
+            '{{}}', CAST(:audit_address AS text), CAST(:audit_request_id AS text)
+        FROM {source}
+    """  # noqa: S608 - of parts that stand in the code
+
+
+def insert_values() -> dict[str, object]:
+    """What `insert_from` takes for one row, of the request in hand."""
+    place = origin.get()
+    return {"audit_id": new_id(), "audit_address": place.address, "audit_request_id": place.request_id}
+
+
 def _entry(action: str, target: tuple[str, object], actor_id: UUID | None, now: datetime) -> dict[str, Any]:
     place = origin.get()
     return {

@@ -39,6 +39,7 @@ from tests.makers.exams import fill_bank, make_accepted, make_booking, make_sess
 from tests.makers.items import make_bank
 from tests.makers.people import make_person
 from tests.makers.sittings import KEY
+from training.audit import list_entries
 from training.columns import new_id
 from training.models import Rule
 
@@ -171,6 +172,8 @@ async def test_a_start_takes_the_paper_that_lies_ready(
         "to": "OPEN",
     }
     assert await count_ready(session, [held.id], now=held.starts_at) == {held.id: Readiness(waiting=2, ready=2)}
+    [noted] = await list_entries(session, target=("sitting", sitting.id), action="sitting.started")
+    assert (noted.actor_id, noted.at, noted.detail) == (booking.person_id, held.starts_at, {})
 
 
 async def test_it_is_dealt_again_as_of_the_instant_when_it_was_made(
