@@ -23,6 +23,7 @@ from exams.voiding import void_sitting
 from tests.conftest import Client
 from tests.makers.exams import make_booking
 from tests.makers.people import PASSWORD, Known, make_person
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import make_checked_in, make_exam, review_and_release, right_choices
 from training.models import TrainingRecord
 from web.learner.sitting import outbox_key
@@ -489,7 +490,7 @@ async def test_a_sitting_that_the_site_or_the_authority_ended_says_why(
     exam_session = await session.get_one(ExamSession, booking.exam_session_id)
     await hand_in_by_site(
         session, sitting_id=the_id(path), site_id=exam_session.site_id, actor_id=who.person.id, reason="扰乱考场",
-        now=clock.now(),
+        now=clock.now(), countersign=KEYS.countersign,
     )  # fmt: skip
     await session.commit()
     page = await client.get(path, follow_redirects=True)
@@ -505,3 +506,21 @@ async def test_a_sitting_that_was_voided_before_it_was_marked_says_why(
     page = await client.get(path, follow_redirects=True)
     assert page.status_code == 200
     assert "这场考试已被作废。原因：身份不符" in page.text
+
+
+async def test_the_first_visit_to_a_paper_of_a_hundred_questions_is_light(
+    client: Client, session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    """Budget of design.md §6: 250 kB, all that the page asks for counted as it travels."""
+    _, _, path = await begin_certificate_exam(client, session, vault, now)
+    page = await client.get(path)
+    assert page.headers["content-encoding"] == "gzip"
+    plain = await client.get(path, headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.text.count('class="item card"') == page.text.count('class="item card"') == 100
+    weight = int(page.headers["content-length"])
+    assert weight < 20_000
+    for address in set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)):
+        file = await client.get(address)
+        weight += int(file.headers["content-length"])
+    assert weight < 200_000

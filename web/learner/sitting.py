@@ -37,6 +37,7 @@ from web.attempts import attempt
 from web.auth import LANGUAGE_COOKIE
 from web.i18n.catalogue import CHINESE, ENGLISH, language
 from web.learner.options import option_labels
+from web.packed import PackedTemplate
 from web.safe_exam_browser import refuse_browser
 from web.services import Services
 
@@ -268,7 +269,7 @@ class SittingController(Controller):
             "offers_full_screen": sheet.is_certificate_exam and bool(int(rules[_FULL_SCREEN])),
             "option_labels": option_labels,
         }  # fmt: skip
-        return _no_store(Template("learner/sitting.html", context=context))
+        return _no_store(PackedTemplate("learner/sitting.html", context=context))
 
     @post("/{sitting_id:uuid}/resume")
     async def resume(

@@ -13,6 +13,7 @@ window.AnpeiPaper = class {
     this.items = [...document.querySelectorAll(".item")];
     this.total = this.items.length;
     const marks = [...document.querySelectorAll(".palette-grid .mark")];
+    this.words = document.querySelector(".palette-grid").dataset;
     this.marks = new Map(marks.map((mark) => [Number(mark.dataset.position), mark]));
     this.flagButton = document.getElementById("flag");
     this.previous = document.getElementById("previous");
@@ -190,11 +191,11 @@ window.AnpeiPaper = class {
     mark.classList.toggle("answered", isAnswered);
     mark.classList.toggle("seen", isSeen && !isAnswered);
     mark.classList.toggle("flagged", isFlagged);
-    let state = isSeen ? mark.dataset.open : mark.dataset.unseen;
-    if (isAnswered) state = mark.dataset.answered;
-    const words = [mark.dataset.label, state];
-    if (isFlagged) words.push(mark.dataset.flagged);
-    mark.setAttribute("aria-label", words.join("，"));
+    let state = isSeen ? this.words.seen : this.words.unseen;
+    if (isAnswered) state = this.words.answered;
+    const words = [this.words.label.replace("{n}", position), state];
+    if (isFlagged) words.push(this.words.flagged);
+    mark.setAttribute("aria-label", words.join(this.words.between));
   }
 
   // ---- keys: 1–5 or A–E choose, ← → go on, F flags
