@@ -64,7 +64,7 @@ class _End:
     act: SittingAct
     status: SittingStatus
     now: datetime
-    countersign: Countersign | None
+    countersign: Countersign
     actor_id: UUID | None = None
     reason: str = ""
 
@@ -123,7 +123,7 @@ _DUE = (
 
 
 async def hand_in(
-    session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime, countersign: Countersign | None = None
+    session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime, countersign: Countersign
 ) -> SittingStatus:
     """End one's sitting, mark it and countersign it. Asked again, nothing changes. Gives how it ended.
 
@@ -161,7 +161,7 @@ async def hand_in_by_site(
     actor_id: UUID,
     reason: str,
     now: datetime,
-    countersign: Countersign | None = None,
+    countersign: Countersign,
 ) -> SittingStatus:
     """End a sitting at one's site, running or paused, with a reason; it is marked like any other hand-in.
 
@@ -185,7 +185,7 @@ async def hand_in_by_site(
 
 
 async def hand_in_sheet(
-    session: AsyncSession, *, sitting_id: UUID, actor_id: UUID, now: datetime, countersign: Countersign | None = None
+    session: AsyncSession, *, sitting_id: UUID, actor_id: UUID, now: datetime, countersign: Countersign
 ) -> None:
     """End a sitting that took place on paper, once its answers are entered: handed in when its time was up."""
     sitting = (await run(session, _ENTERED, sitting_id=sitting_id)).one()
@@ -194,9 +194,7 @@ async def hand_in_sheet(
     await _end(session, [sitting], end, release_days=release_days)
 
 
-async def close_overdue(
-    session: AsyncSession, *, now: datetime, limit: int = 500, countersign: Countersign | None = None
-) -> int:
+async def close_overdue(session: AsyncSession, *, now: datetime, limit: int = 500, countersign: Countersign) -> int:
     """End and mark up to `limit` sittings whose time and grace are up, without any browser. Gives how many.
 
     Skips sittings that someone else is handling, so any number of workers may do this. One that
@@ -358,8 +356,6 @@ def _row(entry: _Finished, end: _End, *, release_days: int) -> dict[str, Any]:
 
 
 def _receipt(entry: _Finished, end: _End) -> dict[str, str]:
-    if end.countersign is None:
-        return {}
     sitting = entry.sitting
     receipt = Receipt(
         sitting_id=sitting.id, paper=paper_digest(sitting.paper), head=fold(sitting.id, entry.acts),

@@ -237,7 +237,7 @@ async def enter_sheet(
     remark: str,
     actor_id: UUID,
     now: datetime,
-    countersign: Countersign | None = None,
+    countersign: Countersign,
 ) -> SheetStage:
     """Keep what one person read at each position; with somebody else's equal reading it is marked at once.
 
@@ -360,7 +360,7 @@ async def _open_sitting(
     *,
     entries: tuple[AnswerSheetEntry, AnswerSheetEntry],
     now: datetime,
-    countersign: Countersign | None,
+    countersign: Countersign,
 ) -> None:
     """The sitting that took place on paper, from the session's start to the end of the time, and its marks."""
     drawn, booking = sheet.drawn, sheet.booking

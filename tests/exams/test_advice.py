@@ -16,6 +16,7 @@ from question_bank.models import Blueprint
 from question_bank.queries import list_revisions
 from tests.exams.test_regrading import approve, propose, revision_at
 from tests.makers.people import make_person
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import (
     GRACE,
     answer,
@@ -47,7 +48,7 @@ async def end(session: AsyncSession, sat: Sat, *, wrong: int, now: datetime, adv
     session.add(blueprint)
     choices = await right_choices(session, sat.id)
     await answer(session, sat, choices[: len(choices) - wrong], now=now)
-    await close_overdue(session, now=sat.entry.deadline + GRACE)
+    await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=KEYS.countersign)
 
 
 async def points_of(session: AsyncSession, sat: Sat, last: int) -> set[str]:

@@ -28,7 +28,7 @@ from exams.handing_in import hand_in
 from exams.late_answers import count_late, list_late, prove_order
 from exams.models import LateAnswer, LateReason, Score, Sitting, SittingStatus
 from exams.sittings import resume_sitting
-from tests.makers.receipts import link_acts, next_acts, send
+from tests.makers.receipts import KEYS, link_acts, next_acts, send
 from tests.makers.sittings import GRACE, KEY, Sat, make_device, make_enterprise_sitting, make_sitting
 
 if TYPE_CHECKING:
@@ -64,7 +64,10 @@ async def test_what_was_made_in_time_counts_within_the_grace(session: AsyncSessi
     assert why(sat, found, now=end + late) is None
     assert [event.saved_at for event in await list_events(session, sat.id)] == [end + late] * 3
     person_id = sat.who.person.id
-    assert await hand_in(session, sitting_id=sat.id, person_id=person_id, now=end + late) is SittingStatus.TIMED_OUT
+    assert (
+        await hand_in(session, sitting_id=sat.id, person_id=person_id, now=end + late, countersign=KEYS.countersign)
+        is SittingStatus.TIMED_OUT
+    )
     assert (await session.get_one(Sitting, sat.id, populate_existing=True)).submitted_at == end
 
 
@@ -97,7 +100,7 @@ async def test_once_handed_in_nothing_counts(session: AsyncSession, sat: Sat) ->
     end = sat.entry.deadline
     acts = await next_acts(session, sat.id, ["A", "B"], at=end - SECOND)
     await send(session, sat, acts[:1], now=end - SECOND)
-    await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=end)
+    await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=end, countersign=KEYS.countersign)
     found = await send(session, sat, acts, now=end + SECOND)
     assert (found.saved, found.kept_late) == ((1,), (2,))
     assert await reasons(session, sat) == {2: LateReason.ENDED}
@@ -135,7 +138,13 @@ async def test_while_paused_nothing_is_taken_nor_kept(session: AsyncSession, sat
         assert isinstance(why(sat, found, now=at), SittingPaused)
     assert (await session.exec(select(LateAnswer))).all() == []
     with pytest.raises(SittingPaused):
-        await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=now + timedelta(hours=1))
+        await hand_in(
+            session,
+            sitting_id=sat.id,
+            person_id=sat.who.person.id,
+            now=now + timedelta(hours=1),
+            countersign=KEYS.countersign,
+        )
 
 
 async def test_a_former_device_is_heard_and_does_not_count(session: AsyncSession, vault: Vault, now: datetime) -> None:

@@ -13,6 +13,7 @@ from exams.models import Booking, ExamSession
 from exams.scheduling import cancel_session
 from exams.voiding import void_sitting
 from tests.makers.exams import make_booking, make_reviewer, make_submitted
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import GRACE, make_sitting
 from training.models import Notice
 
@@ -62,7 +63,7 @@ async def test_a_cancelled_session_is_told_to_those_who_had_a_seat(
 
 async def test_a_void_score_is_told_with_its_reason(session: AsyncSession, vault: Vault, now: datetime) -> None:
     sat = await make_sitting(session, vault, now=now)
-    await close_overdue(session, now=sat.entry.deadline + GRACE)
+    await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=KEYS.countersign)
     assert await session.get(Booking, sat.booking_id)
     for _ in range(2):
         await void_sitting(

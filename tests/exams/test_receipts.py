@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 from sqlmodel import select
 
 from exams.answers import AnswerAct
@@ -252,9 +253,7 @@ async def test_the_site_ends_a_sitting_with_a_reason_and_it_is_marked(
     assert entry.actor_id == actor_id
 
 
-async def test_a_paused_sitting_can_be_ended_and_never_after_its_deadline(
-    session: AsyncSession, sat: Sat, now: datetime
-) -> None:
+async def test_a_paused_sitting_can_be_ended_and_ends_then(session: AsyncSession, sat: Sat, now: datetime) -> None:
     sitting = await session.get_one(Sitting, sat.id)
     sitting.status, sitting.paused_at = SittingStatus.PAUSED, now + MINUTE
     session.add(sitting)
@@ -267,7 +266,9 @@ async def test_a_paused_sitting_can_be_ended_and_never_after_its_deadline(
     after = await session.get_one(Sitting, sat.id, populate_existing=True)
     assert after.status.value == "CLOSED_BY_SITE"
     assert after.paused_at is None
-    assert after.submitted_at == sat.entry.deadline
+    # Its clock stood still, so that its deadline says nothing.
+    assert after.submitted_at == now + timedelta(hours=5)
+    assert check_receipt_file(await file_of(session, sat, now=now), KEYS.check_receipt).stands
 
 
 async def test_the_signed_sheet_is_one_s_own_after_the_end(session: AsyncSession, sat: Sat, now: datetime) -> None:
@@ -293,7 +294,14 @@ async def test_the_signed_sheet_is_one_s_own_after_the_end(session: AsyncSession
 
 async def test_a_sitting_that_ended_without_a_receipt_says_so(session: AsyncSession, sat: Sat) -> None:
     person_id = sat.who.person.id
-    await hand_in(session, sitting_id=sat.id, person_id=person_id, now=sat.entry.deadline)
+    end = sat.entry.deadline
+    await hand_in(session, sitting_id=sat.id, person_id=person_id, now=end, countersign=KEYS.countersign)
+    connection = await session.connection()
+    await connection.execute(text("ALTER TABLE sitting DISABLE TRIGGER USER"))
+    # As one that ended before there were receipts.
+    nothing = "chain_head = NULL, receipt_signature = NULL, receipt_key_id = NULL"
+    await connection.execute(text(f"UPDATE sitting SET {nothing} WHERE id = :id"), {"id": sat.id})  # noqa: S608
+    await connection.execute(text("ALTER TABLE sitting ENABLE TRIGGER USER"))
     with pytest.raises(NotCountersigned):
         await get_signed_sheet(session, sitting_id=sat.id, person_id=person_id, now=sat.entry.deadline)
     assert not (await get_receipt_note(session, sitting_id=sat.id, person_id=person_id)).is_signed

@@ -42,6 +42,7 @@ from exams.rulings import Ruling, ruling_of
 from question_bank.models import ItemLevel, ItemType
 from question_bank.queries import RevisionText, list_revisions
 from tests.makers.people import make_organisation, make_person, make_role
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import GRACE, answer, make_sitting, review_and_release, right_choices
 from training.models import AuditEntry, Notice, OrganisationKind, Role
 
@@ -61,7 +62,7 @@ async def sit(
     """A sitting with the first so many answers right; the positions from 81 on are left open."""
     sat = await make_sitting(session, vault, now=now)
     await answer(session, sat, (await right_choices(session, sat.id))[:right], now=now)
-    await close_overdue(session, now=sat.entry.deadline + GRACE)
+    await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=KEYS.countersign)
     booking = await session.get_one(Booking, sat.booking_id)
     if release:
         await review_and_release(
@@ -181,7 +182,7 @@ async def test_a_paper_handed_in_later_is_marked_by_the_decision(
     regrade = await propose(session, revision_id, RegradeKind.DROP, actor_id=sat.who.person.id, now=now)
     other = await make_person(session, vault, now=now)
     await approve(session, regrade, actor_id=other.person.id, now=now)
-    await close_overdue(session, now=sat.entry.deadline + GRACE)
+    await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=KEYS.countersign)
     score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
     assert (score.points, score.total, score.cut_score) == (Decimal(79), Decimal(99), Decimal("79.20"))
     assert not score.passed

@@ -227,7 +227,10 @@ async def test_an_older_receipt_key_still_counts(session: AsyncSession, vault: V
 
 async def test_an_end_that_was_not_countersigned_shows(session: AsyncSession, vault: Vault, now: datetime) -> None:
     sat = await make_sitting(session, vault, now=now)
-    await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=sat.entry.deadline)
+    end = sat.entry.deadline
+    await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=end, countersign=KEYS.countersign)
+    statement = "UPDATE sitting SET chain_head = NULL, receipt_signature = NULL, receipt_key_id = NULL WHERE id = :id"
+    await tamper(session, "sitting", statement, id=sat.id)
     assert await faults(session, sat) == ["receipt"]
 
 

@@ -44,6 +44,7 @@ from exams.sittings import (
 )
 from exams.starting import NoAttemptsLeft, NotCheckedIn, start_enterprise_sitting, start_sitting
 from exams.voiding import void_sitting
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import KEY, make_checked_in, make_device, make_exam, right_choices
 from training.errors import AnpeiError, NotFound
 
@@ -550,7 +551,7 @@ class Sittings(RuleBasedStateMachine):
     def the_candidate_hands_in(self, dies: bool) -> None:
         sitting = self.sitting
         assert sitting
-        arguments = {"sitting_id": sitting.id, "person_id": self.person_id}
+        arguments = {"sitting_id": sitting.id, "person_id": self.person_id, "countersign": KEYS.countersign}
         if dies:
             self._crash(hand_in, **arguments)
             return
@@ -573,10 +574,10 @@ class Sittings(RuleBasedStateMachine):
     def the_worker_closes_what_is_over(self, dies: bool) -> None:
         assert self.sitting
         if dies:
-            self._crash(close_overdue)
+            self._crash(close_overdue, countersign=KEYS.countersign)
             return
         is_due = self.sitting.is_running and self.sitting.up_at and self.now >= self.sitting.up_at + GRACE
-        assert self._do(close_overdue) == int(bool(is_due))
+        assert self._do(close_overdue, countersign=KEYS.countersign) == int(bool(is_due))
         if is_due:
             self.sitting.end(SittingStatus.TIMED_OUT, self.now)
             self._note("closed by the job")
@@ -584,7 +585,7 @@ class Sittings(RuleBasedStateMachine):
     @happens(when=lambda self: self.sitting, often=1)
     def the_site_ends_it(self) -> None:
         assert self.sitting
-        outcome = self._do(hand_in_by_site, **self._at_site(self.sitting))
+        outcome = self._do(hand_in_by_site, **self._at_site(self.sitting), countersign=KEYS.countersign)
         if self.is_enterprise:
             assert outcome is NotFound
         elif self.sitting.ended is not None:

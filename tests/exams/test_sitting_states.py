@@ -29,6 +29,7 @@ from exams.sittings import (
 )
 from exams.starting import NotCheckedIn, start_sitting
 from exams.voiding import ScoreIsOut, TooLateToSitAgain, void_sitting
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import GRACE, answer, make_device, make_enterprise_sitting, make_sitting, right_choices
 from training.errors import NotFound
 
@@ -145,8 +146,8 @@ async def test_while_the_clock_stands_still_nothing_is_answered_shown_or_handed_
     with pytest.raises(SittingPaused):
         await get_answer_sheet(session, **during, device=sat.device)
     with pytest.raises(SittingPaused):
-        await hand_in(session, **during)
-    assert await close_overdue(session, now=now + 600 * MINUTE) == 0
+        await hand_in(session, **during, countersign=KEYS.countersign)
+    assert await close_overdue(session, now=now + 600 * MINUTE, countersign=KEYS.countersign) == 0
     entry = await resume_sitting(session, **during, device=sat.device)
     assert (entry.device_token, entry.seconds_left) == (sat.entry.device_token, 80 * 60)
     await resume_paused(session, **site, now=now + 50 * MINUTE)
@@ -170,7 +171,7 @@ async def test_pausing_needs_a_reason_the_sites_own_sitting_and_one_that_has_not
         await pause_sitting(session, **(site | {"reason": " "}), now=now)
     with pytest.raises(NotFound):
         await pause_sitting(session, **(site | {"site_id": sat.id}), now=now)
-    await close_overdue(session, now=sat.entry.deadline + GRACE)
+    await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=KEYS.countersign)
     with pytest.raises(NotOpen):
         await pause_sitting(session, **site, now=now)
     with pytest.raises(NotOpen):
@@ -224,7 +225,7 @@ async def test_a_session_with_a_paused_candidate_cannot_be_finished(
     assert (seat.state, seat.seconds_left, seat.paused_at) == (SeatState.PAUSED, 119 * 60, now + MINUTE)
     with pytest.raises(StillPaused):
         await finish_session(session, **of_session, actor_id=sat.who.person.id, now=now + 300 * MINUTE)
-    status = await hand_in_by_site(session, **site, now=now + 300 * MINUTE)
+    status = await hand_in_by_site(session, **site, now=now + 300 * MINUTE, countersign=KEYS.countersign)
     assert status is SittingStatus.CLOSED_BY_SITE
     await finish_session(session, **of_session, actor_id=sat.who.person.id, now=now + 300 * MINUTE)
 
@@ -235,7 +236,9 @@ async def test_a_session_with_a_paused_candidate_cannot_be_finished(
 async def test_a_voided_sitting_leaves_no_score_that_counts(session: AsyncSession, vault: Vault, now: datetime) -> None:
     sat = await make_sitting(session, vault, now=now)
     await answer(session, sat, await right_choices(session, sat.id), now=now)
-    await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=now + 60 * MINUTE)
+    await hand_in(
+        session, sitting_id=sat.id, person_id=sat.who.person.id, now=now + 60 * MINUTE, countersign=KEYS.countersign
+    )
     for _ in range(2):
         await void_sitting(session, sitting_id=sat.id, actor_id=sat.who.person.id, reason="替考", now=now + 61 * MINUTE)
     score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
@@ -267,7 +270,9 @@ async def test_after_a_void_a_new_sitting_begins_only_where_the_authority_allows
 
 async def test_what_candidates_were_told_is_not_voided(session: AsyncSession, vault: Vault, now: datetime) -> None:
     sat = await make_sitting(session, vault, now=now)
-    await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=now + 60 * MINUTE)
+    await hand_in(
+        session, sitting_id=sat.id, person_id=sat.who.person.id, now=now + 60 * MINUTE, countersign=KEYS.countersign
+    )
     score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
     score.state, score.released_at = ScoreState.RELEASED, now + 61 * MINUTE
     session.add(score)

@@ -54,6 +54,7 @@ from exams.starting import (
     start_sitting,
 )
 from tests.makers.people import make_person
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import (
     GRACE,
     answer,
@@ -218,10 +219,10 @@ async def test_an_extension_moves_the_deadline_and_is_recorded(
         await extend_sitting(session, minutes=0, reason="停电", now=now, **site)
     deadline = await extend_sitting(session, minutes=15, reason="停电", now=now, **site)
     assert deadline == sat.entry.deadline + timedelta(minutes=15)
-    assert await close_overdue(session, now=sat.entry.deadline + GRACE) == 0
+    assert await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=KEYS.countersign) == 0
     found = await answer(session, sat, ["T"], now=sat.entry.deadline)
     assert found.saved == (1,)
-    assert await close_overdue(session, now=deadline + GRACE) == 1
+    assert await close_overdue(session, now=deadline + GRACE, countersign=KEYS.countersign) == 1
     with pytest.raises(NotOpen):
         await extend_sitting(session, minutes=15, reason="停电", now=deadline, **site)
 
@@ -234,11 +235,19 @@ async def test_handing_in_marks_what_was_saved_and_nothing_else(
     await answer(session, sat, choices[:80], now=now)
     person_id = sat.who.person.id
     with pytest.raises(TooEarlyToLeave):
-        await hand_in(session, sitting_id=sat.id, person_id=person_id, now=now + LEAVE - timedelta(seconds=1))
+        await hand_in(
+            session,
+            sitting_id=sat.id,
+            person_id=person_id,
+            now=now + LEAVE - timedelta(seconds=1),
+            countersign=KEYS.countersign,
+        )
     with pytest.raises(NotMarkedYet):
         await get_result(session, sitting_id=sat.id, person_id=person_id)
     for _ in range(2):
-        status = await hand_in(session, sitting_id=sat.id, person_id=person_id, now=now + LEAVE)
+        status = await hand_in(
+            session, sitting_id=sat.id, person_id=person_id, now=now + LEAVE, countersign=KEYS.countersign
+        )
         assert status is SittingStatus.HANDED_IN
     late = await answer(session, sat, choices[80:], now=now + LEAVE, first_seq=81)
     assert late.saved == ()
@@ -259,11 +268,14 @@ async def test_the_server_ends_a_sitting_without_any_browser(
     deadline = sat.entry.deadline
     await answer(session, sat, choices[:70], now=deadline - timedelta(microseconds=1))
     assert (await answer(session, sat, choices[:1], now=deadline, first_seq=71)).saved == ()
-    assert await close_overdue(session, now=deadline + GRACE - timedelta(microseconds=1)) == 0
+    assert (
+        await close_overdue(session, now=deadline + GRACE - timedelta(microseconds=1), countersign=KEYS.countersign)
+        == 0
+    )
     state = await get_sitting_state(session, sitting_id=sat.id, person_id=sat.who.person.id, now=deadline)
     assert (state.status, state.seconds_left) == (SittingStatus.TIMED_OUT, 0)
-    assert await close_overdue(session, now=deadline + GRACE + timedelta(seconds=3)) == 1
-    assert await close_overdue(session, now=deadline + GRACE + timedelta(seconds=4)) == 0
+    assert await close_overdue(session, now=deadline + GRACE + timedelta(seconds=3), countersign=KEYS.countersign) == 1
+    assert await close_overdue(session, now=deadline + GRACE + timedelta(seconds=4), countersign=KEYS.countersign) == 0
     result = await get_result(session, sitting_id=sat.id, person_id=sat.who.person.id)
     assert (result.points, result.passed, result.status) == (Decimal(70), False, SittingStatus.TIMED_OUT)
     assert result.submitted_at == deadline
@@ -284,15 +296,15 @@ async def test_a_sitting_that_cannot_be_marked_is_set_aside_and_tried_later(
 
     monkeypatch.setattr("exams.handing_in.paper_items", read_or_fail)
     end = broken.entry.deadline + GRACE
-    assert await close_overdue(session, now=end) == 1
+    assert await close_overdue(session, now=end, countersign=KEYS.countersign) == 1
     assert await kinds(session, sound) == ["STARTED", "TIMED_OUT"]
     assert await kinds(session, broken) == ["STARTED", "NOT_MARKED"]
-    assert await close_overdue(session, now=end + timedelta(seconds=119)) == 0
+    assert await close_overdue(session, now=end + timedelta(seconds=119), countersign=KEYS.countersign) == 0
     assert await kinds(session, broken) == ["STARTED", "NOT_MARKED"]
-    assert await close_overdue(session, now=end + timedelta(minutes=2)) == 0
+    assert await close_overdue(session, now=end + timedelta(minutes=2), countersign=KEYS.countersign) == 0
     monkeypatch.undo()
-    assert await close_overdue(session, now=end + timedelta(minutes=5)) == 0
-    assert await close_overdue(session, now=end + timedelta(minutes=6)) == 1
+    assert await close_overdue(session, now=end + timedelta(minutes=5), countersign=KEYS.countersign) == 0
+    assert await close_overdue(session, now=end + timedelta(minutes=6), countersign=KEYS.countersign) == 1
     assert await kinds(session, broken) == ["STARTED", "NOT_MARKED", "NOT_MARKED", "TIMED_OUT"]
 
 
@@ -317,7 +329,9 @@ async def test_a_click_on_hand_in_after_the_end_ends_it_as_timed_out(
     session: AsyncSession, vault: Vault, now: datetime
 ) -> None:
     sat = await make_sitting(session, vault, now=now)
-    status = await hand_in(session, sitting_id=sat.id, person_id=sat.who.person.id, now=sat.entry.deadline)
+    status = await hand_in(
+        session, sitting_id=sat.id, person_id=sat.who.person.id, now=sat.entry.deadline, countersign=KEYS.countersign
+    )
     assert status is SittingStatus.TIMED_OUT
     score = (await session.exec(select(Score).where(Score.sitting_id == sat.id))).one()
     assert score.points == 0
@@ -344,7 +358,9 @@ async def test_an_enterprise_exam_gives_a_record_when_passed(
     sat = await make_enterprise_sitting(session, vault, now=now)
     person_id = sat.who.person.id
     await answer(session, sat, await right_choices(session, sat.id), now=now)
-    await hand_in(session, sitting_id=sat.id, person_id=person_id, now=now + timedelta(minutes=1))
+    await hand_in(
+        session, sitting_id=sat.id, person_id=person_id, now=now + timedelta(minutes=1), countersign=KEYS.countersign
+    )
     record = (await session.exec(select(TrainingRecord).where(TrainingRecord.person_id == person_id))).one()
     assert (record.title, record.passed, record.post) == ("年度安全考试", True, "电工")
     assert sat.exam
@@ -363,7 +379,9 @@ async def test_the_attempts_of_an_enterprise_exam_are_counted(
     for _ in range(2):
         entry = await start_enterprise_sitting(session, **start)
         assert (await start_enterprise_sitting(session, **start)).sitting_id == entry.sitting_id
-        await hand_in(session, sitting_id=entry.sitting_id, person_id=who.person.id, now=now)
+        await hand_in(
+            session, sitting_id=entry.sitting_id, person_id=who.person.id, now=now, countersign=KEYS.countersign
+        )
     with pytest.raises(NoAttemptsLeft):
         await start_enterprise_sitting(session, **start)
 
@@ -409,6 +427,6 @@ async def test_what_can_be_sat_is_listed(session: AsyncSession, vault: Vault, no
     (occasion,) = await list_occasions(session, person_id=sat.who.person.id, now=now)
     assert (occasion.sitting_id, occasion.status, occasion.can_start) == (sat.id, SittingStatus.OPEN, True)
     assert occasion.title == "低压电工作业"
-    await close_overdue(session, now=sat.entry.deadline + GRACE)
+    await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=KEYS.countersign)
     (occasion,) = await list_occasions(session, person_id=sat.who.person.id, now=sat.entry.deadline)
     assert (occasion.status, occasion.can_start) == (SittingStatus.TIMED_OUT, False)

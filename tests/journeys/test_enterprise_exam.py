@@ -53,7 +53,7 @@ def _let_others_sit(server: Server, exam_id: UUID, staff: list[Known]) -> None:
             )
             sat = Sat(who, entry, device, exam=exam)
             await answer(session, sat, (await right_choices(session, sat.id))[: 44 - 8 * place], now=now)
-        await close_overdue(session, now=sat.entry.deadline + GRACE)
+        await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=server.keys.countersign)
 
     server.do(act)
 
@@ -125,7 +125,7 @@ def test_an_authority_looks_at_a_sessions_scores_keeps_one_back_and_releases_the
         authority = await make_organisation(session, now=now, kind=OrganisationKind.AUTHORITY, name="演示市应急管理局")
         sat = await make_sitting(session, vault, now=now)
         await answer(session, sat, (await right_choices(session, sat.id))[:85], now=now)
-        await close_overdue(session, now=sat.entry.deadline + GRACE)
+        await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=server.keys.countersign)
         assert await session.get(Booking, sat.booking_id)
         issuer = await make_role(session, vault, role=Role.ISSUER, organisation=authority, now=now)
         return issuer, sat.who

@@ -18,6 +18,7 @@ from question_bank.queries import list_revisions
 from tests.exams.test_regrading import revision_at
 from tests.journeys.conftest import DESK, PHONE, inspect, sign_in
 from tests.makers.people import PASSWORD, make_organisation, make_role
+from tests.makers.receipts import KEYS
 from tests.makers.scored import add_takers
 from tests.makers.sittings import GRACE, Sat, answer, make_enterprise_sitting, make_sitting, right_choices
 from training.models import Organisation, OrganisationKind, Role
@@ -61,7 +62,7 @@ def prepare(server: Server) -> Scene:
         for blueprint in (await session.exec(select(Blueprint).where(col(Blueprint.is_current)))).all():
             blueprint.shows_key_points = True
             session.add(blueprint)
-        await close_overdue(session, now=sat.entry.deadline + GRACE)
+        await close_overdue(session, now=sat.entry.deadline + GRACE, countersign=KEYS.countersign)
         await add_takers(session, vault, sitting_id=sat.id, now=now, count=9)
         assert staff.exam
         firm = await session.get_one(Organisation, staff.exam.organisation_id)

@@ -26,7 +26,7 @@ from exams.starting import start_sitting
 from seed.candidates import make_candidates
 from tests.makers.databases import copied_database
 from tests.makers.exams import fill_bank
-from tests.makers.receipts import link_acts
+from tests.makers.receipts import KEYS, link_acts
 from tests.makers.sittings import GRACE, right_choices
 from training.accounts import open_sign_in
 from training.models import Account
@@ -221,7 +221,13 @@ async def test_what_is_acknowledged_while_handing_in_is_marked(room: Room, write
         async def end() -> None:
             await asyncio.sleep(random.random() * 0.02)
             async with room.services.sessions() as session, session.begin():
-                await hand_in(session, sitting_id=sitting_id, person_id=person_id, now=room.clock.now())
+                await hand_in(
+                    session,
+                    sitting_id=sitting_id,
+                    person_id=person_id,
+                    now=room.clock.now(),
+                    countersign=KEYS.countersign,
+                )
                 await asyncio.sleep(0.01)
 
         *saved, _ = await asyncio.gather(*(put(place) for place in range(1, 31)), end())
@@ -251,7 +257,7 @@ async def test_everything_overdue_is_closed_while_answers_still_come(room: Room,
         closed = 0
         while closed < len(room.sittings):
             async with room.services.sessions() as session, session.begin():
-                closed += await close_overdue(session, now=end + GRACE, limit=5)
+                closed += await close_overdue(session, now=end + GRACE, limit=5, countersign=KEYS.countersign)
 
     await asyncio.gather(close(), *(answer(sitting_id, token) for sitting_id, token, _ in room.sittings))
     async with room.services.sessions() as session:

@@ -14,6 +14,7 @@ from exams.models import EnterpriseExam, EnterpriseExamCandidate
 from exams.starting import start_enterprise_sitting
 from tests.makers.exams import fill_bank
 from tests.makers.people import PASSWORD, Known, make_employee, make_organisation, make_person, make_role
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import Sat, answer, make_device, right_choices
 from training.models import AuditEntry, Employment, Organisation, Role
 from training.organisations import end_employment
@@ -86,7 +87,7 @@ async def sit(session: AsyncSession, who: Known, path: str, *, right: int, now: 
     )
     sat = Sat(who, entry, device, exam=exam)
     await answer(session, sat, (await right_choices(session, sat.id))[:right], now=now)
-    await hand_in(session, sitting_id=sat.id, person_id=who.person.id, now=now)
+    await hand_in(session, sitting_id=sat.id, person_id=who.person.id, now=now, countersign=KEYS.countersign)
     await session.commit()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from exams.handing_in import close_overdue
 from exams.models import Booking
 from tests.makers.people import PASSWORD, Known, make_organisation, make_role
-from tests.makers.receipts import next_acts, send
+from tests.makers.receipts import KEYS, next_acts, send
 from tests.makers.sittings import GRACE, Sat, make_enterprise_sitting, make_sitting
 from training.models import Organisation, OrganisationKind, Role
 from web.auth import LANGUAGE_COOKIE
@@ -27,7 +27,7 @@ async def be_late(session: AsyncSession, sat: Sat, clock: FixedClock) -> None:
     await send(session, sat, acts, now=clock.now())
     late = await next_acts(session, sat.id, ["C", "D"], at=sat.entry.deadline - timedelta(seconds=7), first=2)
     clock.instant = sat.entry.deadline + GRACE
-    await close_overdue(session, now=clock.now())
+    await close_overdue(session, now=clock.now(), countersign=KEYS.countersign)
     await send(session, sat, late, now=clock.now())
     await session.commit()
 

@@ -12,6 +12,7 @@ from exams.handing_in import close_overdue
 from exams.models import Booking, ExamSession
 from tests.makers.exams import fill_bank, make_booking, make_room, make_session, make_site_head
 from tests.makers.people import PASSWORD, Known, make_organisation, make_person, make_role
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import Sat, make_sitting
 from training.audit import list_entries
 from training.models import OrganisationKind, Role
@@ -167,7 +168,7 @@ async def test_the_archive_gives_paper_and_key_after_the_hand_in(
     for name in ("paper", "key"):
         assert (await client.get(f"{path}/{sat.id}/{name}.pdf")).status_code == 409
     clock.advance(hours=3)
-    await close_overdue(session, now=clock.now())
+    await close_overdue(session, now=clock.now(), countersign=KEYS.countersign)
     await session.commit()
     await become(client, desk.reviewer)
     assert f"{path}/{sat.id}/key.pdf" in (await client.get(path)).text

@@ -16,6 +16,7 @@ from exams.papers import paper_items
 from question_bank.models import ItemType
 from question_bank.queries import list_revisions
 from tests.makers.people import PASSWORD, Known, make_organisation, make_person, make_role
+from tests.makers.receipts import KEYS
 from tests.makers.scored import add_takers
 from tests.makers.sittings import Sat, answer, make_sitting, right_choices
 from training.models import AuditEntry, OrganisationKind, Role
@@ -51,7 +52,7 @@ async def desk(client: Client, session: AsyncSession, vault: Vault, clock: Fixed
     sat = await make_sitting(session, vault, now=now)
     await answer(session, sat, (await right_choices(session, sat.id))[:85], now=now)
     clock.advance(hours=3)
-    await close_overdue(session, now=clock.now())
+    await close_overdue(session, now=clock.now(), countersign=KEYS.countersign)
     booking = await session.get_one(Booking, sat.booking_id)
     await session.commit()
     await client.sign_in(reviewer.phone, PASSWORD)

@@ -13,6 +13,7 @@ from exams.models import BookingStatus, IntegrityEvent, IntegrityKind, Score, Sc
 from tests.makers.check_in import Desk, make_desk
 from tests.makers.exams import make_reviewer
 from tests.makers.people import PASSWORD
+from tests.makers.receipts import KEYS
 from tests.web.test_site_board import begin
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ async def test_a_released_score_keeps_its_sitting(
 ) -> None:
     await hand_in_by_site(
         session, sitting_id=sitting_id, site_id=desk.site.id, actor_id=desk.head.person.id, reason="停电",
-        now=clock.now(),
+        now=clock.now(), countersign=KEYS.countersign,
     )  # fmt: skip
     score = (await session.exec(select(Score).where(Score.sitting_id == sitting_id))).one()
     score.state = ScoreState.RELEASED

@@ -23,6 +23,7 @@ from exams.models import (
 from exams.starting import start_sitting
 from tests.makers.check_in import Desk, make_checked_in, make_desk
 from tests.makers.people import PASSWORD, make_organisation
+from tests.makers.receipts import KEYS
 from tests.makers.sittings import make_device
 from training.calendar import china_date
 from training.models import OrganisationKind
@@ -179,7 +180,13 @@ async def test_a_session_is_finished_when_nobody_is_answering(session: AsyncSess
     sitting = await session.get_one(Sitting, sitting_id)
     from exams.handing_in import hand_in
 
-    await hand_in(session, sitting_id=sitting.id, person_id=sitting.person_id, now=at + timedelta(minutes=50))
+    await hand_in(
+        session,
+        sitting_id=sitting.id,
+        person_id=sitting.person_id,
+        now=at + timedelta(minutes=50),
+        countersign=KEYS.countersign,
+    )
     for _ in range(2):
         await finish_session(session, **here, now=at + timedelta(minutes=51))
     exam_session = await session.get_one(ExamSession, desk.exam_session.id, populate_existing=True)
