@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 import pytest
 from litestar.datastructures import State
 
 from exams.models import Booking, ExamSession
+from exams.sheets import get_sitting_state
 from exams.sittings import (
     CHANNEL,
     extend_sitting,
@@ -27,6 +29,7 @@ from exams.voiding import void_sitting
 from tests.makers.people import make_person
 from tests.makers.sittings import make_device, make_enterprise_sitting, make_sitting
 from training.accounts import open_sign_in
+from web.api.bodies import state_out
 from web.auth import SIGN_IN_COOKIE
 from web.database import make_engine, make_sessions
 from web.pushing import Streams, wrap
@@ -340,3 +343,20 @@ async def _until_listening(url: str) -> None:
             break
         await asyncio.sleep(0.02)
     await connection.close()
+
+
+async def test_a_page_that_asks_is_told_the_same(
+    session: AsyncSession, vault: Vault, clock: FixedClock, pages: Pages
+) -> None:
+    sat = await make_sitting(session, vault, now=clock.now())
+    page = await pages.watch(sat, await token_of(session, sat, now=clock.now()))
+    async with at_site(session, sat) as site:
+        await pause_sitting(session, **site, now=clock.advance(minutes=1))
+    await pages.tell(sat)
+    pushed = await page.until(2)
+    state = await get_sitting_state(
+        session, sitting_id=sat.id, person_id=sat.who.person.id, now=clock.now(), device=sat.device
+    )
+    asked = msgspec.to_builtins(state_out(state, now=clock.now()))
+    # Signed in elsewhere, the page is the holder by its word alone.
+    assert {name: asked[name] for name in pushed} == pushed
