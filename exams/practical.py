@@ -31,6 +31,7 @@ from training import audit
 from training.calendar import china_date
 from training.errors import N_, BadInput, Conflict, NotAllowed, NotFound
 from training.models import AuditEntry, Organisation, Person
+from training.notices import NoticeKind, notify
 from training.rules import RuleMissing, get_number, get_rule
 
 if TYPE_CHECKING:
@@ -418,6 +419,12 @@ async def release_practical(session: AsyncSession, *, exam_session_id: UUID, act
         await session.flush()
         await _settle(session, application, result, now=now)
         _record(session, result, "practical.released", actor_id=actor_id, now=now)
+        qualification = await session.get_one(Qualification, application.qualification_code)
+        notify(
+            session, [application.person_id], NoticeKind.PRACTICAL_RELEASED, now=now,
+            link=f"/exams/applications/{application.id}", title=qualification.name, points=result.score,
+            passed=result.passed,
+        )  # fmt: skip
     await session.flush()
     return len(found)
 

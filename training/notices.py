@@ -27,6 +27,7 @@ class NoticeKind(StrEnum):
     """What happened; web/notices.py has the words of each, with the names that they need of `detail`."""
 
     SCORE_RELEASED = "SCORE_RELEASED"
+    PRACTICAL_RELEASED = "PRACTICAL_RELEASED"
     SCORE_WITHHELD = "SCORE_WITHHELD"
     SCORE_VOID = "SCORE_VOID"
     SCORE_CHANGED = "SCORE_CHANGED"

@@ -39,6 +39,11 @@ _WORDS: dict[NoticeKind, _Words] = {
         N_("{title}：{points} 分（满分 {total} 分），未合格。请查看是否还有补考机会。"),
         N_("{title}：{points} 分（满分 {total} 分），合格。请查看下一步。"),
     ),
+    NoticeKind.PRACTICAL_RELEASED: _Words(
+        "tool", N_("实际操作成绩已公布"),
+        N_("{title}的实际操作考试：{points} 分，未合格。请查看是否还有补考机会。"),
+        N_("{title}的实际操作考试：{points} 分，合格。请查看下一步。"),
+    ),
     NoticeKind.SCORE_WITHHELD: _Words(
         "hand-stop", N_("成绩暂缓公布"), N_("{title}的成绩暂缓公布，原因：{reason}。核实后会再通知您。")
     ),

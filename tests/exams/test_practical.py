@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import select
 
 from exams import practical
 from exams.errors import ReasonNeeded
@@ -30,6 +31,7 @@ from tests.makers.check_in import Desk, make_assessor, make_checked_in, make_des
 from tests.makers.exams import make_accepted, make_booking, make_session
 from training.calendar import china_date
 from training.errors import NotFound
+from training.models import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,6 +173,10 @@ async def test_two_signatures_and_a_release_pass_the_application(
     assert application.practical_passed_on == china_date(now)
     assert application.status is ApplicationStatus.PASSED
     assert result.state is ScoreState.RELEASED
+    told = select(Notice).where(Notice.person_id == application.person_id, Notice.kind == "PRACTICAL_RELEASED")
+    assert [(notice.detail["points"], notice.detail["passed"]) for notice in await session.exec(told)] == [
+        ("82.00", True)
+    ]
 
 
 async def test_the_second_signature_is_another_persons(
