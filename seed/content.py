@@ -91,6 +91,7 @@ async def _load_blueprints(session: AsyncSession, *, now: datetime) -> int:
             pass_score=row["pass_score"],
             points_per_item=row["points_per_item"],
             basis=row["basis"],
+            shows_key_points=row.get("shows_key_points", False),
             created_at=now,
         )
         session.add(blueprint)

@@ -5,15 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from exams.appeals import ask_appeal
 from exams.applications import refuse_application, return_application, withdraw_application
 from exams.board import begin_due_sessions, note_incident
-from exams.models import ExamPart
+from exams.models import ExamPart, RegradeKind, Sitting
+from exams.papers import paper_items
 from exams.plans import make_plan, publish_plan
 from exams.practical import dispute_result
 from exams.queries_scores import list_scores
+from exams.regrading import propose_regrade
 from exams.scheduling import cancel_session
 from exams.scores import begin_review, withhold_score
 from exams.seating import cancel_booking, change_booking
+from question_bank.models import ItemType
+from question_bank.queries import list_revisions
 from seed.city.applying import Candidate, fill_in, get_accepted, hand_over
 from seed.city.examining import (
     Held,
@@ -66,6 +71,7 @@ async def hold_recent_exams(city: City, plans: Mapping[str, UUID]) -> None:
     await _fail_twice(city)
     await _wait_for_release(city, plans)
     await _wait_for_signatures(city)
+    await _doubt_a_key(city)
 
 
 async def _fail_twice(city: City) -> None:
@@ -101,6 +107,33 @@ async def _wait_for_release(city: City, plans: Mapping[str, UUID]) -> None:
         await withhold_score(
             session, score_id=lines[4].score_id, actor_id=city.who("issuer"),
             reason="考场记录反映考试期间有他人进入考场，核实中（演示数据）", now=at(day, 16),
+        )  # fmt: skip
+
+
+async def _doubt_a_key(city: City) -> None:
+    """A session released the day before yesterday: one asks for a recount, and two keys of an item are proposed."""
+    candidates = await accept_all(
+        city, city.take_electricians(3), submitted=days_ago(city.now, 40), accepted=days_ago(city.now, 36)
+    )
+    held = await hold_theory(
+        city, [Result(candidate, right) for candidate, right in zip(candidates, (91, 79, 83), strict=True)],
+        starts_at=days_ago(city.now, 7, 13, 30), site="site-3",
+    )  # fmt: skip
+    await release(city, held, now=days_ago(city.now, 2, 16))
+    async with city.work() as session:
+        line = next(line for line in await list_scores(session, exam_session_id=held.id) if not line.passed)
+        await ask_appeal(
+            session, sitting_id=line.sitting_id, person_id=candidates[1].person.id,
+            reason="有一道单选题的另一个选项也符合现行标准，请复核（演示数据）", now=days_ago(city.now, 1, 9),
+        )  # fmt: skip
+        paper = paper_items((await session.get_one(Sitting, line.sitting_id)).paper)
+        texts = await list_revisions(session, [item.revision_id for item in paper])
+        doubted = next(text for text in reversed(texts.values()) if text.type is ItemType.SC)
+        other = next(letter for letter in "ABCD" if letter != doubted.key)
+        await propose_regrade(
+            session, revision_id=doubted.id, kind=RegradeKind.ACCEPT_KEYS, new_key=f"{doubted.key}或{other}",
+            reason="标准修订后两个选项都正确（演示数据）", actor_id=city.who("question_reviewer"),
+            now=days_ago(city.now, 1, 15),
         )  # fmt: skip
 
 

@@ -14,12 +14,16 @@ from certificates.models import Certificate, CertificateKind, CertificateRequest
 from certificates.standing import get_windows, status_of
 from certificates.status import CertificateStatus
 from exams.models import (
+    Appeal,
+    AppealStatus,
     Application,
     ApplicationStatus,
     Booking,
     BookingStatus,
     ExamSession,
     PracticalResult,
+    Regrade,
+    RegradeStatus,
     Score,
     ScoreState,
     SessionMode,
@@ -103,8 +107,10 @@ async def _check_exams(session: AsyncSession) -> None:
     assert set(await _count(session, Booking.status)) == set(BookingStatus)
     assert (await _count(session, Sitting.status))[SittingStatus.OPEN] >= 10
     assert set(await _count(session, Score.state)) >= {
-        ScoreState.PROVISIONAL, ScoreState.RELEASED, ScoreState.WITHHELD
+        ScoreState.PROVISIONAL, ScoreState.UNDER_REVIEW, ScoreState.RELEASED, ScoreState.WITHHELD
     }  # fmt: skip
+    assert set(await _count(session, Appeal.status)) == {AppealStatus.OPEN}
+    assert set(await _count(session, Regrade.status)) == {RegradeStatus.PROPOSED}
     assert set(await _count(session, PracticalResult.state)) >= {
         ScoreState.PROVISIONAL, ScoreState.RELEASED, ScoreState.WITHHELD
     }  # fmt: skip
