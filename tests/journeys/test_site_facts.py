@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from exams.integrity import Fact, save_facts
+from exams.integrity import Fact, note_fact, save_facts
 from exams.models import ExamSession, IntegrityKind
 from exams.safe_exam_browser import config_key, request_hash
 from exams.starting import start_sitting
 from tests.journeys.conftest import DESK, PHONE, inspect, new_context, sign_in
 from tests.makers.check_in import make_checked_in, make_desk
 from tests.makers.exams import make_draft, make_reviewer
-from tests.makers.people import PASSWORD, make_person
-from tests.makers.sittings import make_device
+from tests.makers.people import PASSWORD, make_person, make_role
+from tests.makers.sittings import make_device, make_enterprise_sitting
+from training.models import Organisation, Role
 from web.safe_exam_browser import settings_of
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ def test_facts_and_pauses_at_the_site_and_at_the_authority(server: Server, brows
     expect(office.locator(".history")).to_contain_text("考核发证机关作废考试")
     assert sitting_id in office.url
 
+    own = new_context(browser, server, PHONE).new_page()
+    sign_in(own, desk.candidate.phone, PASSWORD)
+    own.goto(f"/sittings/{sitting_id}/facts")
+    expect(own.get_by_text("网络中断", exact=True)).to_be_visible()
+    at_both_sizes(own, "own-facts")
+
 
 def test_accommodations_from_the_wish_to_the_grant(server: Server, browser: Browser) -> None:
     async def prepare(session: AsyncSession) -> tuple[str, str, str]:
@@ -117,6 +124,29 @@ def test_accommodations_from_the_wish_to_the_grant(server: Server, browser: Brow
     at_both_sizes(page, "accommodations-granted")
 
 
+def test_an_enterprise_arranges_an_exam_for_one_of_its_staff(server: Server, browser: Browser) -> None:
+    async def prepare(session: AsyncSession) -> tuple[str, str]:
+        now = server.clock.now()
+        sat = await make_enterprise_sitting(session, server.vault, now=now)
+        assert sat.exam is not None
+        organisation = await session.get_one(Organisation, sat.exam.organisation_id)
+        role = Role.ENTERPRISE_MANAGER
+        manager = await make_role(session, server.vault, role=role, organisation=organisation, now=now)
+        await note_fact(session, sitting_id=sat.id, kind=IntegrityKind.SECOND_DEVICE, now=now)
+        return manager.phone, f"/enterprise/exams/{sat.exam.id}"
+
+    manager, exam = server.do(prepare)
+    page = new_context(browser, server, DESK).new_page()
+    sign_in(page, manager, PASSWORD)
+    page.goto(exam)
+    at_both_sizes(page, "enterprise-exam")
+    page.get_by_role("link", name="便利和经过").click()
+    at_both_sizes(page, "enterprise-candidate")
+    page.get_by_label("延长考试时间").select_option("10")
+    page.get_by_role("button", name="保存便利").click()
+    page.wait_for_url(f"**{exam}")
+
+
 def test_an_exam_that_needs_the_safe_exam_browser(server: Server, browser: Browser) -> None:
     async def prepare(session: AsyncSession) -> Desk:
         now = server.clock.now()
@@ -136,6 +166,8 @@ def test_an_exam_that_needs_the_safe_exam_browser(server: Server, browser: Brows
     head.get_by_role("button", name="登记密钥").click()
     expect(head.locator("table")).to_contain_text("abababab…abababab")
     at_both_sizes(head, "browser-keys")
+    head.goto("/site/sessions")
+    at_both_sizes(head, "sessions-browser")
 
     context = new_context(browser, server, DESK)
     page = context.new_page()
