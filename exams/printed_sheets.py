@@ -29,7 +29,7 @@ _NOTHING = "－"
 def signed_sheet_pdf(shown: SignedSheet, fonts: FontSet, *, check_url: str) -> bytes:
     """A4 pages. Call it in a thread. Raises `training.fonts.NoGlyph`."""
     sheet = Sheet(fonts, title="作答回执", author="安培", now=shown.printed_at)
-    pages = _paginate(shown.total)
+    pages = lay_out(shown.total)
     for number, positions in enumerate(pages, start=1):
         if number > 1:
             sheet.next_page()
@@ -42,8 +42,8 @@ def signed_sheet_pdf(shown: SignedSheet, fonts: FontSet, *, check_url: str) -> b
     return sheet.finish()
 
 
-def _paginate(total: int) -> list[range]:
-    """The positions of each page; the last page has room for the proof."""
+def lay_out(total: int) -> list[range]:
+    """The positions of each page; the last one has room for the proof below them."""
     pages: list[range] = []
     start, top = 1, _TOP_OF_FIRST
     while True:

@@ -17,7 +17,7 @@ from exams.answers import AnswerAct
 from exams.chain import first_link, fold
 from exams.handing_in import close_overdue, hand_in, hand_in_by_site
 from exams.models import Booking, ExamSession, Score, Sitting, SittingEvent, SittingStatus
-from exams.printed_sheets import signed_sheet_pdf
+from exams.printed_sheets import lay_out, signed_sheet_pdf
 from exams.receipt_files import (
     DamagedReceipt,
     NotAReceipt,
@@ -290,6 +290,16 @@ async def test_the_signed_sheet_is_one_s_own_after_the_end(session: AsyncSession
     assert "revision" not in file
     pdf = signed_sheet_pdf(shown, fonts(), check_url="https://exam.example/receipts")
     assert pdf.startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("total", [1, 10, 100, 160, 170, 171, 280, 500, 1000])
+def test_every_position_is_printed_once_with_room_for_the_proof(total: int) -> None:
+    pages = lay_out(total)
+    assert [position for page in pages for position in page] == list(range(1, total + 1))
+    assert all(pages), "a page without answers"
+    top = 98 if len(pages) == 1 else 30
+    assert top + -(-len(pages[-1]) // 10) * 7 + 60 <= 280
+    assert all(top + -(-len(page) // 10) * 7 <= 280 for page, top in zip(pages, [98] + [30] * len(pages), strict=False))
 
 
 async def test_a_sitting_that_ended_without_a_receipt_says_so(session: AsyncSession, sat: Sat) -> None:
