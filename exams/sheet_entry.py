@@ -39,6 +39,7 @@ from exams.timing import deadline_for
 from question_bank.models import ItemType
 from question_bank.queries import get_blueprint_version, list_revisions
 from training import audit
+from training.calendar import CHINA
 from training.columns import new_id
 from training.errors import N_, BadInput, Conflict, NotFound
 from training.models import Organisation, Person
@@ -157,7 +158,14 @@ class _Sheet:
     drawn: DrawnPaper
     booking: Booking
     held: ExamSession
+    accommodations: dict[str, Any]
+    deadline: datetime
     sitting_id: UUID | None
+
+    @property
+    def ends_at(self) -> datetime:
+        """When nobody of the session writes any more, not even this candidate with more time than others."""
+        return max(self.held.ends_at, self.deadline)
 
 
 async def find_sheet(session: AsyncSession, *, code: str) -> UUID:
@@ -219,7 +227,7 @@ async def get_sheet_form(session: AsyncSession, *, drawn_paper_id: UUID, viewer_
         site_name=site,
         room_name=room,
         starts_at=sheet.held.starts_at,
-        ends_at=sheet.held.ends_at,
+        ends_at=sheet.ends_at,
         person_name=person.name,
         ticket_no=sheet.booking.ticket_no,
         seat_no=sheet.booking.seat_no,
@@ -253,8 +261,8 @@ async def enter_sheet(
         if known is not None and known.choices == choices and await _is_entered(session, sheet.sitting_id):
             return SheetStage.DONE
         raise SatAtComputer
-    if now < sheet.held.ends_at:
-        raise SheetTooEarly(at=sheet.held.ends_at)
+    if now < sheet.ends_at:
+        raise SheetTooEarly(at=f"{sheet.ends_at.astimezone(CHINA):%Y-%m-%d %H:%M}")
     if sheet.booking.checked_in_at is None or sheet.booking.status not in _PRESENT:
         raise NotPresent
     if known is None or known.choices != choices:
@@ -311,8 +319,18 @@ async def _find_sheet(session: AsyncSession, drawn_paper_id: UUID, *, lock: bool
     if found is None:
         raise NotFound
     drawn, booking, held = found
+    application = await session.get_one(Application, booking.application_id)
+    blueprint = await get_blueprint_version(session, drawn.blueprint_id)
+    extra_percent = Accommodations.read(application.accommodations).extra_percent
     sits = select(Sitting.id).where(Sitting.booking_id == booking.id, Sitting.status != SittingStatus.VOID)
-    return _Sheet(drawn, booking, held, (await session.exec(sits)).one_or_none())
+    return _Sheet(
+        drawn=drawn,
+        booking=booking,
+        held=held,
+        accommodations=application.accommodations,
+        deadline=deadline_for(held.starts_at, minutes=blueprint.minutes, extra_percent=extra_percent),
+        sitting_id=(await session.exec(sits)).one_or_none(),
+    )
 
 
 async def _list_letters(session: AsyncSession, drawn: DrawnPaper) -> list[tuple[ItemType, str]]:
@@ -364,9 +382,6 @@ async def _open_sitting(
 ) -> None:
     """The sitting that took place on paper, from the session's start to the end of the time, and its marks."""
     drawn, booking = sheet.drawn, sheet.booking
-    application = await session.get_one(Application, booking.application_id)
-    blueprint = await get_blueprint_version(session, drawn.blueprint_id)
-    extra_percent = Accommodations.read(application.accommodations).extra_percent
     sitting = Sitting(
         id=new_id(),
         booking_id=booking.id,
@@ -378,8 +393,8 @@ async def _open_sitting(
         paper=drawn.paper,
         item_count=len(drawn.paper),
         started_at=sheet.held.starts_at,
-        deadline=deadline_for(sheet.held.starts_at, minutes=blueprint.minutes, extra_percent=extra_percent),
-        accommodations=application.accommodations,
+        deadline=sheet.deadline,
+        accommodations=sheet.accommodations,
     )
     session.add(sitting)
     await session.flush()

@@ -21,6 +21,7 @@ from exams.chain import verify_chain
 from exams.drawn_papers import draw_papers
 from exams.models import (
     AnswerSheetEntry,
+    Application,
     Booking,
     BookingStatus,
     DrawnPaper,
@@ -56,6 +57,7 @@ from tests.makers.exams import make_booking, make_session
 from tests.makers.items import make_bank
 from tests.makers.people import make_person
 from tests.makers.sittings import check_in
+from training.calendar import CHINA
 from training.errors import NotFound
 
 if TYPE_CHECKING:
@@ -201,6 +203,21 @@ async def test_the_same_again_changes_nothing(session: AsyncSession, sheet: Shee
 async def test_nothing_is_entered_before_the_end(session: AsyncSession, sheet: Sheet) -> None:
     with pytest.raises(SheetTooEarly):
         await enter(session, sheet, sheet.first, sheet.right, at=sheet.after - timedelta(seconds=1))
+
+
+async def test_who_has_more_time_has_it_on_paper_too(session: AsyncSession, sheet: Sheet) -> None:
+    application = await session.get_one(Application, sheet.booking.application_id)
+    application.accommodations = {"extra_percent": 50}
+    session.add(application)
+    deadline = sheet.held.starts_at + timedelta(minutes=180)
+    with pytest.raises(SheetTooEarly, match=f"{deadline.astimezone(CHINA):%H:%M}"):
+        await enter(session, sheet, sheet.first, sheet.right)
+    for who in (sheet.first, sheet.second):
+        await enter(session, sheet, who, sheet.right, at=deadline)
+    sitting = await find_sitting(session, sheet)
+    assert sitting
+    await session.refresh(sitting)
+    assert (sitting.deadline, sitting.submitted_at) == (deadline, deadline)
 
 
 async def test_who_was_not_let_in_has_no_sheet(session: AsyncSession, sheet: Sheet) -> None:
