@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tests.makers.storms import Browser
 
 CANDIDATES = 3000
+# One for each core, as the README tells operators.
+WEB_PROCESSES = 2
 START_SECONDS, HAND_IN_SECONDS = 60.0, 10.0
 # Issue 3: p99 of a start, and of closing all whose browsers are gone.
 _LONGEST_START, _LONGEST_CLOSING = 1000, 10.0
@@ -49,7 +51,7 @@ def run() -> Iterator[dict[str, object]]:
         place.make_ahead(waiting)
         gone = place.make_sittings(CANDIDATES)
         asyncio.run(_prepare(place, gone))
-        place.start_web()
+        place.start_web(workers=WEB_PROCESSES)
         place.start_worker()
         site = Site(place.port, httpx.get(f"{place.url}/sign-in").cookies["anpei_csrf"])
         _say(f"{CANDIDATES} candidates start within {START_SECONDS:.0f} s")

@@ -79,6 +79,7 @@ class Stage:
     cluster: postgres.Cluster
     port: int
     host: str = "127.0.0.1"
+    workers: int = 1
     web: subprocess.Popen[bytes] | None = None
     worker: subprocess.Popen[bytes] | None = None
 
@@ -98,10 +99,12 @@ class Stage:
             "ANPEI_DATA": str(self.folder),
             "ANPEI_KEYS_DIR": str(self.folder / "keys"),
             "ANPEI_FACE_ENGINES": "sface",
+            "ANPEI_WEB_WORKERS": str(self.workers),
         }
 
-    def start_web(self) -> None:
+    def start_web(self, workers: int = 1) -> None:
         """Start the web process as an installation does, and wait until it answers."""
+        self.workers = workers
         self.web = self._start("serve", "--host", self.host, "--port", str(self.port))
         self.wait_until_ready()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PATH = re.compile(rb"/sittings/([0-9a-f-]{36})")
 _TOKEN = re.compile(rb'data-token="([^"]+)"')
 _EVERY = 10.0
-_LONGEST = 30.0
+_LONGEST = 60.0
 
 
 @dataclass

@@ -43,6 +43,8 @@ def _serve(options: argparse.Namespace) -> int:
         timeout_keep_alive=75,
         backlog=4096,
         timeout_graceful_shutdown=10,
+        # A process that still loads, on a busy machine, is not dead.
+        timeout_worker_healthcheck=60,
     )
     return 0
 
