@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from exams.accommodations import Accommodations, wish_accommodations
 from exams.applications import (
     EDUCATION_PROOF,
     Background,
@@ -91,10 +92,21 @@ async def fill_in(
 
 
 async def hand_over(
-    session: AsyncSession, city: City, person: DemoPerson, *, now: datetime, code: str = LOW_VOLTAGE
+    session: AsyncSession,
+    city: City,
+    person: DemoPerson,
+    *,
+    now: datetime,
+    code: str = LOW_VOLTAGE,
+    wanted: Accommodations | None = None,
 ) -> Candidate:
-    """An application that waits for a reviewer."""
+    """An application that waits for a reviewer, with a wish for accommodations if given."""
     candidate = await fill_in(session, city, person, now=now, code=code)
+    if wanted is not None:
+        await wish_accommodations(
+            session, vault=city.vault, application_id=candidate.application_id, person_id=person.id, wanted=wanted,
+            reason="矫正视力较低，阅读较慢（演示数据）", now=now,
+        )  # fmt: skip
     await submit_application(
         session, application_id=candidate.application_id, person_id=person.id, has_valid_certificate=False, now=now
     )

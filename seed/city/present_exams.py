@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from exams.accommodations import Accommodations
 from exams.appeals import ask_appeal
 from exams.applications import refuse_application, return_application, withdraw_application
 from exams.board import begin_due_sessions, note_incident
-from exams.models import ExamPart, RegradeKind, Sitting
+from exams.integrity import Fact, save_facts
+from exams.models import ExamPart, IntegrityKind, RegradeKind, Sitting
 from exams.papers import paper_items
 from exams.plans import make_plan, publish_plan
 from exams.practical import dispute_result
@@ -277,6 +279,15 @@ async def _fill_running(city: City, held: Held, seats: list[Seat]) -> None:
             await answer(
                 session, city, entry, right=round(upto * (0.72 + place % 5 * 0.06)), upto=upto, now=city.now - quiet
             )
+            if place == 3:  # noqa: PLR2004 - one whose screen had something to tell
+                facts = [
+                    Fact("demo-1", IntegrityKind.NETWORK_GAP, city.now - minutes(9), 14),
+                    Fact("demo-2", IntegrityKind.TAB_HIDDEN, city.now - minutes(5), 6),
+                ]
+                await save_facts(
+                    session, sitting_id=entry.sitting_id, token=entry.device_token, facts=facts,
+                    key=city.session_key, now=city.now - minutes(4),
+                )  # fmt: skip
     async with city.work() as session:
         await note_incident(
             session, booking_id=seats[2].booking_id, exam_session_id=held.id, site_id=city.places["site-1"],
@@ -298,7 +309,10 @@ async def leave_applications(city: City) -> None:
             await fill_in(session, city, person, now=days_ago(city.now, 3, 20))
         codes = ("SO_1_2", "SO_2_1", "SO_1_2", "SO_3_1", "SO_1_1", "SO_1_2", "SO_4_1", "SO_2_1")
         for place, (code, person) in enumerate(zip(codes, city.take_electricians(len(codes)), strict=True)):
-            await hand_over(session, city, person, code=code, now=days_ago(city.now, 9 - place, 9 + place))
+            await hand_over(
+                session, city, person, code=code, now=days_ago(city.now, 9 - place, 9 + place),
+                wanted=Accommodations(25, large_type=True) if place == 2 else None,  # noqa: PLR2004 - one of them
+            )  # fmt: skip
     async with city.work() as session:
         for firm, code in zip(city.firms[7:10], ("PRINCIPAL", "SAFETY_MANAGER", "SAFETY_MANAGER"), strict=True):
             person = firm.staff[0 if code == "PRINCIPAL" else 1].person
