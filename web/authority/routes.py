@@ -14,8 +14,8 @@ import web.authority.home
 import web.authority.imports
 import web.authority.item_acts
 import web.authority.items
-import web.authority.licences
 import web.authority.late
+import web.authority.licences
 import web.authority.papers
 import web.authority.plans
 import web.authority.regrades
@@ -31,8 +31,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     *web.authority.applications.HANDLERS,
     *web.authority.plans.HANDLERS,
     *web.authority.scores.HANDLERS,
-    *web.authority.appeals.HANDLERS,
     *web.authority.late.HANDLERS,
+    *web.authority.appeals.HANDLERS,
     *web.authority.regrades.HANDLERS,
     *web.authority.papers.HANDLERS,
     *web.authority.answer_sheets.HANDLERS,
