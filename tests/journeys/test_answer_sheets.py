@@ -105,6 +105,8 @@ def test_two_people_enter_a_sheet_by_keyboard(server: Server, desk: Page, phone:
     desk.get_by_text("等待另一名工作人员独立录入").wait_for()
 
     sign_in(phone, second.phone, PASSWORD)
+    phone.goto("/authority/papers")
+    inspect(phone, "papers-list")
     _scan(phone, code)
     phone.get_by_text("已有人录入过这张答题卡").wait_for()
     # A letter that is not printed there, then an unclear mark.
