@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from exams.accommodations import Accommodations
 from exams.answers import DeviceTaken, SittingEnded, SittingPaused
-from exams.chain import first_link, next_link
+from exams.chain import fold
 from exams.marking import last_choices
 from exams.models import (
     AnswerEvent,
@@ -317,11 +317,13 @@ def _answers_of(sitting: Any) -> dict[int, str]:  # noqa: ANN401 - a row
 
 
 def _chain_head(sitting: Any) -> bytes:  # noqa: ANN401 - a row
-    head = first_link(sitting.id)
-    for seq, position, choice, milliseconds in sorted(sitting.events or ()):
-        at = None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
-        head = next_link(head, seq=seq, position=position, choice=choice, answered_at=at)
-    return head
+    return fold(
+        sitting.id,
+        (
+            (seq, position, choice, None if at is None else _EPOCH + timedelta(milliseconds=at))
+            for seq, position, choice, at in sorted(sitting.events or ())
+        ),
+    )
 
 
 def _state_of(sitting: Any, *, now: datetime, device: Device | None = None) -> SittingState:  # noqa: ANN401 - a row

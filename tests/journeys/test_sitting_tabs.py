@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 from exams.answers import list_events
 from exams.chain import verify_chain
 from exams.marking import last_choices
-from exams.models import ExamSession, Sitting
+from exams.models import ExamSession
 from exams.sittings import extend_sitting, pause_sitting, release_device, resume_paused
-from tests.journeys.conftest import inspect, sign_in
+from tests.journeys.conftest import DESK, inspect, new_context, sign_in
 from tests.journeys.exam_page import (
     begin,
     choose,
@@ -21,6 +21,7 @@ from tests.journeys.exam_page import (
     expect_waiting,
     go_to,
     read_events,
+    read_sitting,
     stored_rows,
     the_id,
 )
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from uuid import UUID
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
     from tests.journeys.conftest import Server
 
@@ -217,8 +218,7 @@ def test_more_time_that_a_page_had_not_heard_of_is_not_cut_off(server: Server, d
     go_to(desk, 2)
     choose(desk, 2, choices[1][0])
     expect_saved(desk, 2)
-    sitting = server.do(lambda session: session.get_one(Sitting, the_id(path)))
-    assert sitting.submitted_at is None
+    assert read_sitting(server, path).submitted_at is None
 
 
 def test_when_the_time_is_up_the_page_hands_in_by_itself(server: Server, desk: Page) -> None:
@@ -228,5 +228,29 @@ def test_when_the_time_is_up_the_page_hands_in_by_itself(server: Server, desk: P
     choose(desk, 1, choices[0][0])
     desk.wait_for_url("**/result", timeout=30_000)
     expect(desk.get_by_text("到时自动交卷")).to_be_visible()
-    sitting = server.do(lambda session: session.get_one(Sitting, the_id(path)))
+    sitting = read_sitting(server, path)
     assert sitting.submitted_at == sitting.deadline
+
+
+def test_looking_from_another_device_when_the_time_is_up_cuts_nothing_off(
+    server: Server, browser: Browser, phone: Page
+) -> None:
+    path, choices, _, login = begin(server, phone)
+    end_soon(server, path, 8)
+    phone.reload()
+    phone.context.set_offline(True)
+    choose(phone, 1, choices[0])
+    expect(phone.locator("#notice")).to_contain_text("个答案等待联网上传", timeout=20_000)
+    context = new_context(browser, server, DESK)
+    desk = context.new_page()
+    sign_in(desk, login, PASSWORD)
+    desk.goto(f"{path}/result")
+    expect(desk.get_by_text("作答的那台设备可能还在上传")).to_be_visible()
+    inspect(desk, "sitting-closing-elsewhere")
+    desk.wait_for_timeout(2000)
+    assert read_sitting(server, path).submitted_at is None
+    phone.context.set_offline(False)
+    phone.wait_for_url("**/result", timeout=30_000)
+    assert {event.position for event in read_events(server, path)} == {1}
+    desk.wait_for_url("**/result", timeout=30_000)
+    context.close()

@@ -110,7 +110,8 @@ window.AnpeiClosing = class {
     heard: (state) => {
       if (!state || !closing || closing.isRunning) return;
       if (state.status === "OPEN") window.location.reload();
-      else if (state.status !== "PAUSED") closing.run();
+      else if (state.hasEnded) window.location.assign(`/sittings/${sitting}/result`);
+      else if (state.status !== "PAUSED" && token) closing.run();
     },
   });
   outbox.open().then(() => {
@@ -136,7 +137,12 @@ window.AnpeiClosing = class {
       },
     });
     pushes.open();
-    outbox.send();
-    if (page.dataset.status !== "PAUSED") closing.run();
+    if (token) {
+      outbox.send();
+      if (page.dataset.status !== "PAUSED") closing.run();
+    } else if (page.dataset.status !== "PAUSED") {
+      // The other device may still be sending: handing in from here would cut it off.
+      setTimeout(() => window.location.reload(), 15000);
+    }
   });
 })();

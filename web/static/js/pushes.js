@@ -86,6 +86,7 @@ window.AnpeiPushes = class {
       secondsLeft: body.seconds_left,
       deadline: body.deadline ? Date.parse(body.deadline) : null,
       now: body.now ? Date.parse(body.now) : null,
+      hasEnded: body.has_ended === true,
       isPaused: body.status === "PAUSED",
       isHolder: body.is_holder !== false,
       notice: body.notice || null,
