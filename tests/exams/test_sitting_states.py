@@ -10,9 +10,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
 from exams.answers import SittingPaused
+from exams.attempts import awaits_result
 from exams.board import SeatState, StillPaused, finish_session, get_seat
 from exams.handing_in import close_overdue, hand_in, hand_in_by_site
-from exams.models import Booking, BookingStatus, ExamSession, Score, ScoreState, Sitting, SittingEvent, SittingStatus
+from exams.models import (
+    Booking,
+    BookingStatus,
+    ExamPart,
+    ExamSession,
+    Score,
+    ScoreState,
+    Sitting,
+    SittingEvent,
+    SittingStatus,
+)
 from exams.sheets import get_answer_sheet, get_sitting_state, list_occasions
 from exams.sitting_states import READY, UNDER_WAY, SittingAct, step
 from exams.sittings import (
@@ -246,6 +257,24 @@ async def test_a_voided_sitting_leaves_no_score_that_counts(session: AsyncSessio
     assert [event.kind for event in await events(session, sat)] == ["STARTED", "HANDED_IN", "VOIDED"]
     booking = await session.get_one(Booking, sat.booking_id, populate_existing=True)
     assert booking.status is BookingStatus.DONE
+    assert not await awaits_result(session, booking.application_id, ExamPart.THEORY)
+
+
+async def test_a_sitting_that_was_voided_before_it_was_marked_keeps_nobody_waiting_for_a_score(
+    session: AsyncSession, vault: Vault, now: datetime
+) -> None:
+    sat = await make_sitting(session, vault, now=now)
+    void: dict[str, Any] = {"actor_id": sat.who.person.id, "reason": "试卷错误"}
+    await void_sitting(session, sitting_id=sat.id, **void, may_sit_again=True, now=now + MINUTE)
+    booking = await session.get_one(Booking, sat.booking_id, populate_existing=True)
+    again = await start_sitting(
+        session, booking_id=booking.id, person_id=sat.who.person.id, device=sat.device, seed=5, now=now + 2 * MINUTE
+    )
+    own: dict[str, Any] = {"sitting_id": again.sitting_id, "person_id": sat.who.person.id}
+    await hand_in(session, **own, now=now + 60 * MINUTE, countersign=KEYS.countersign)
+    assert await awaits_result(session, booking.application_id, ExamPart.THEORY)
+    await void_sitting(session, sitting_id=again.sitting_id, **void, now=now + 61 * MINUTE)
+    assert not await awaits_result(session, booking.application_id, ExamPart.THEORY)
 
 
 async def test_after_a_void_a_new_sitting_begins_only_where_the_authority_allows_it(

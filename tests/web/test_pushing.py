@@ -335,6 +335,42 @@ async def test_what_the_database_tells_is_heard(
     assert (await page.until(2))["status"] == "PAUSED"
 
 
+async def test_a_database_that_was_away_is_listened_to_again_and_nothing_is_missed(
+    session: AsyncSession, vault: Vault, clock: FixedClock, pages: Pages, services: Services
+) -> None:
+    sat = await make_sitting(session, vault, now=clock.now())
+    page = await pages.watch(sat, await token_of(session, sat, now=clock.now()))
+    await _until_listening(services.settings.database_url)
+    async with at_site(session, sat) as site:
+        await pause_sitting(session, **site, now=clock.now())
+    connection = await asyncpg.connect(libpq_url(services.settings.database_url))
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'anpei pushes'"
+    )
+    await connection.close()
+    # Nobody tells of the pause: it is found when the line stands again.
+    assert (await page.until(2))["status"] == "PAUSED"
+
+
+async def test_without_a_line_to_the_database_each_stream_is_looked_at_in_its_turn(
+    session: AsyncSession, vault: Vault, clock: FixedClock, services: Services
+) -> None:
+    pages = Pages(services)
+    looking = asyncio.create_task(pages.streams._look_for_ever())
+    try:
+        sat = await make_sitting(session, vault, now=clock.now())
+        page = await pages.watch(sat, await token_of(session, sat, now=clock.now()))
+        async with at_site(session, sat) as site:
+            await pause_sitting(session, **site, now=clock.now())
+        for turn in range(20):
+            pages.streams.take_turn(turn)
+        assert (await page.until(2))["status"] == "PAUSED"
+    finally:
+        await pages.close()
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
 async def _until_listening(url: str) -> None:
     connection = await asyncpg.connect(libpq_url(url))
     listening = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'anpei pushes' AND query LIKE $1"
