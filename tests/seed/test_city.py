@@ -31,6 +31,7 @@ from exams.models import (
     Sitting,
     SittingStatus,
 )
+from exams.replay import replay_sitting
 from question_bank.models import ItemRevision, RevisionStatus
 from seed.city import CityStands, build_city, is_half_built
 from tests.makers.databases import copied_database
@@ -69,6 +70,7 @@ async def test_the_city_is_built_once_with_something_in_every_state(
             await _check_exams(session)
             await _check_certificates(session)
             await _check_learning(session)
+            await _check_receipts(session, keys)
             await _check_accounts(session, keys.vault, notes)
             assert not await is_half_built(session)
         with pytest.raises(CityStands):
@@ -145,6 +147,16 @@ async def _check_learning(session: AsyncSession) -> None:
     revisions = await _count(session, ItemRevision.status)
     assert revisions[RevisionStatus.PUBLISHED] >= 560
     assert revisions[RevisionStatus.DRAFT] == 3
+
+
+async def _check_receipts(session: AsyncSession, keys: Keys) -> None:
+    """Whoever tries `replay` or a receipt in the demo finds that it holds."""
+    ended = select(Sitting).where(col(Sitting.submitted_at).is_not(None)).order_by(col(Sitting.id))
+    sittings = (await session.exec(ended)).all()
+    assert all(sitting.receipt_key_id == next(reversed(keys.receipt)) for sitting in sittings)
+    for sitting in sittings[:: len(sittings) // 3]:
+        found = await replay_sitting(session, sitting_id=sitting.id, check_signature=keys.check_receipt)
+        assert found.stands, found.checks
 
 
 async def _check_accounts(session: AsyncSession, vault: Vault, notes: dict[str, Any]) -> None:
