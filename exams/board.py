@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col, func, select
 
+from exams.accommodations import Accommodations
 from exams.check_in import Entry, get_entry, get_site_session
 from exams.equating import Equating
 from exams.models import (
@@ -120,6 +121,7 @@ class Seat:
     is_released: bool = False
     is_quiet: bool = False
     incidents: int = 0
+    extra_percent: int = 0
 
 
 @dataclass(frozen=True)
@@ -481,6 +483,8 @@ def _seat(
         is_released=sitting is not None and is_under_way and sitting.device_token_hash is None,
         is_quiet=is_open and seen_at is not None and now - seen_at >= _QUIET_AFTER,
         incidents=incidents,
+        # Of what was granted only the time matters to the room; the rest would tell of a person's health.
+        extra_percent=Accommodations.read(sitting.accommodations).extra_percent if sitting else 0,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exams import board as boards
+from exams.accommodations import Accommodations, grant_accommodations
 from exams.answers import AnswerAct, device_token_hash, save_answers
 from exams.board import DoorsOpen, SeatState, StillSitting, finish_session, get_board, mark_no_shows
 from exams.identity.checks import SAME_PERSON
@@ -22,6 +23,7 @@ from exams.models import (
 )
 from exams.starting import start_sitting
 from tests.makers.check_in import Desk, make_checked_in, make_desk
+from tests.makers.exams import make_reviewer
 from tests.makers.people import PASSWORD, make_organisation
 from tests.makers.receipts import KEYS
 from tests.makers.sittings import make_device
@@ -338,3 +340,23 @@ async def test_an_officer_checks_identity_again_when_the_rule_says_so(
     assert "考试中再次核验身份" in (await client.get(seat)).text
     nobody = f"{board}/seats/{desk.bookings[1].id}"
     assert "现在没有在答题" in (await client.submit(f"{nobody}/check", {"reason": SAME_PERSON[0]})).text
+
+
+async def test_the_board_tells_of_extra_time_and_of_nothing_else_that_was_granted(
+    client: Client, session: AsyncSession, vault: Vault, desk: Desk, clock: FixedClock
+) -> None:
+    reviewer = await make_reviewer(session, vault, now=clock.now())
+    await grant_accommodations(
+        session, application_id=desk.booking.application_id, actor_id=reviewer.person.id,
+        granted=Accommodations(25, large_type=True, read_aloud=True), now=clock.now(),
+    )  # fmt: skip
+    await begin(session, desk, 0)
+    await session.commit()
+    clock.instant = desk.exam_session.starts_at
+    await client.sign_in(desk.invigilator.phone, PASSWORD)
+    board = f"/site/sessions/{desk.exam_session.id}"
+    for page in (f"{board}/live", f"{board}/seats/{desk.booking.id}"):
+        text = (await client.get(page)).text
+        assert "时间延长 25%" in text
+        assert "大字" not in text
+        assert "朗读" not in text

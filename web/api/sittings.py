@@ -101,7 +101,12 @@ class ApiSittingController(Controller):
         """List checked-in bookings and enterprise exams, each with its latest sitting."""
         return [occasion_out(one) for one in await list_occasions(session, person_id=viewer.person_id, now=now)]
 
-    @post("/sittings", status_code=200, summary="Start a sitting, or go on with it")
+    @post(
+        "/sittings",
+        status_code=200,
+        summary="Start a sitting, or go on with it",
+        responses={403: ResponseSpec(Refused, description="The exam needs the Safe Exam Browser (BrowserNeeded)")},
+    )
     async def start(
         self,
         request: Request,  # type: ignore[type-arg]
