@@ -98,7 +98,7 @@ async def resume_sitting(
     """
     sitting = await lock_sitting(session, sitting_id, person_id=person_id)
     if sitting.status not in UNDER_WAY or holds_sitting(sitting, device):
-        return _entry(sitting, device, now=now)
+        return entry_for(sitting, device, now=now)
     if sitting.device_token_hash is not None and sitting.booking_id is not None:
         raise OnAnotherDevice
     sitting.device_number += 1
@@ -107,7 +107,7 @@ async def resume_sitting(
     await tell_candidates(session, [sitting.id])
     if sitting.enterprise_exam_id is not None:
         await note_fact(session, sitting_id=sitting.id, kind=IntegrityKind.SECOND_DEVICE, now=now)
-    return _entry(sitting, device, now=now, took_over=True)
+    return entry_for(sitting, device, now=now, took_over=True)
 
 
 async def release_device(
@@ -294,7 +294,8 @@ def _bind(sitting: Sitting, device: Device) -> None:
     sitting.device_released_at = None
 
 
-def _entry(sitting: Sitting, device: Device, *, now: datetime, took_over: bool = False) -> Entry:
+def entry_for(sitting: Sitting, device: Device, *, now: datetime, took_over: bool = False) -> Entry:
+    """The way in for the device that holds the sitting, or into one that has ended."""
     is_under_way = sitting.status in UNDER_WAY
     is_late = sitting.status is SittingStatus.OPEN and is_over(sitting.deadline, now=now)
     return Entry(

@@ -26,7 +26,7 @@ from exams.integrity import note_second_device
 from exams.models import SittingStatus
 from exams.sheets import NotMarkedYet, get_answer_sheet, get_own_sitting, get_result, get_sitting_state, list_occasions
 from exams.signed_sheets import get_receipt_note
-from exams.sittings import Device, Entry, OnAnotherDevice, holds_sitting, resume_sitting
+from exams.sittings import Device, Entry, OnAnotherDevice, entry_for, holds_sitting, resume_sitting
 from exams.start_pages import get_start_facts
 from exams.starting import start_enterprise_sitting, start_sitting
 from training.accounts import Viewer
@@ -245,7 +245,8 @@ class SittingController(Controller):
             return Redirect(f"/sittings/{sitting_id}/result")
         if not holds_sitting(sitting, device):
             return Template("learner/sitting_elsewhere.html", context={"state": state, "error": None})
-        entry = await resume_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, device=device, now=now)
+        # Reading takes no lock: a page that only reads has nothing to commit.
+        entry = entry_for(sitting, device, now=now)
         return await self._paper(session, viewer, services, entry, granted, now)
 
     @staticmethod
