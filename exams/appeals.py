@@ -224,6 +224,17 @@ async def get_own_appeals(
     )
 
 
+async def list_own_changes(session: AsyncSession, *, sitting_id: UUID, person_id: UUID) -> tuple[ScoreChange, ...]:
+    """How one's own score of an enterprise exam was changed since, the newest first."""
+    statement = (
+        select(Score.id)
+        .join(Sitting, col(Sitting.id) == Score.sitting_id)
+        .where(Sitting.id == sitting_id, Sitting.person_id == person_id, col(Sitting.booking_id).is_(None))
+    )
+    score_id = (await session.exec(statement)).one_or_none()
+    return await _list_changes(session, score_id) if score_id else ()
+
+
 async def list_appeals(session: AsyncSession, *, today: date, limit: int = 200) -> list[AppealLine]:
     """Open ones by their last day, then the newest answers."""
     is_answered: Any = Appeal.status != AppealStatus.OPEN

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlmodel import col, select
 
+from exams.appeals import list_own_changes
 from exams.handing_in import close_overdue
 from exams.models import RegradeKind, RegradeStatus, Score
 from exams.regrade_effects import try_regrade
@@ -107,6 +108,9 @@ async def test_a_pass_that_falls_is_noted_in_its_record_and_stays_readable(
     assert (score.points, score.passed) == (before, True)
     [record] = await list_records(session, person_id=sat.who.person.id)
     assert (record.passed, record.assessment.startswith("在线考试")) == (True, True)
+    own = await list_own_changes(session, sitting_id=sat.id, person_id=sat.who.person.id)
+    assert {(change.passed, change.reason) for change in own} == {(False, "答案有误"), (True, "答案有误")}
+    assert await list_own_changes(session, sitting_id=sat.id, person_id=officer.person.id) == ()
     lines = await list_staff_corrections(session, exam_id=exam.id, organisation_id=exam.organisation_id)
     assert sorted((line.passed_before, line.passed) for line in lines) == [(False, True), (True, False)]
     assert {line.points for line in lines} == {before, before - Decimal(2)}

@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from exams.accommodations import Accommodations
 from exams.advice import find_advice
 from exams.answers import check_act, device_token, device_token_hash, refusal, save_answers
-from exams.appeals import get_own_appeals
+from exams.appeals import get_own_appeals, list_own_changes
 from exams.handing_in import TooEarlyToLeave, hand_in
 from exams.integrity import note_second_device
 from exams.models import SittingStatus
@@ -411,9 +411,10 @@ class SittingController(Controller):
         own = await get_own_appeals(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
         receipt = await get_receipt_note(session, sitting_id=sitting_id, person_id=viewer.person_id)
         advice = await find_advice(session, sitting_id=sitting_id, person_id=viewer.person_id)
+        changes = await list_own_changes(session, sitting_id=sitting_id, person_id=viewer.person_id)
         context = {
             "state": state, "result": result, "own": own, "typed": "", "error": None, "rows": rows, "receipt": receipt,
-            "advice": advice,
+            "advice": advice, "changes": changes,
         }  # fmt: skip
         return _no_store(Template("learner/sitting_result.html", context=context))
 
