@@ -225,9 +225,13 @@ class Outbox {
     await this.kept.open();
     const found = await this.kept.list();
     const made = this.pending; // while the store was being opened
-    this.end = last;
     const stored = found.filter((act) => act.seq <= last.seq);
-    await this.line(found.filter((act) => act.seq > last.seq).concat(made), stored);
+    const waiting = found.filter((act) => act.seq > last.seq);
+    this.pending = stored.concat(made);
+    if (waiting.length) {
+      this.end = last;
+      await this.line(waiting.concat(made), stored);
+    }
     this.isOpened();
     window.addEventListener("online", () => this.send());
     document.addEventListener("visibilitychange", () => {
