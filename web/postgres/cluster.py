@@ -71,6 +71,9 @@ class Cluster:
         if not self.owned:
             return
         self._end_postmaster(mode, timeout)
+        if self._child is not None:
+            # It takes its lock file away a moment before it has gone.
+            self._child.wait(timeout)
         remove_private_dir(self.socket_dir)
         self.owned = False
         self._give_up_ownership()
