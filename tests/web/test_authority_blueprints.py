@@ -49,7 +49,7 @@ async def test_the_heat_map_says_in_words_whether_papers_can_be_dealt(
     assert "审题人员估计 0 题" in general
     electric = (await client.get("/authority/blueprints/SO_1_2")).text
     assert "偏少" in electric
-    assert "格还没有达到每卷题数 10 倍的目标" in electric
+    assert "格够用，但还没有达到每卷题数 10 倍的目标" in electric
     assert "题库还不能组卷" in (await client.get("/authority/blueprints/PRINCIPAL")).text
     assert (await client.get("/authority/blueprints/NONE")).status_code == 404
 
