@@ -6,6 +6,7 @@ To be run in a process of its own (`own_process`); a report says what the browse
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 import time
 from collections import Counter
@@ -62,8 +63,8 @@ class Site:
     def page(self, method: str, path: str, sign_in_token: str) -> bytes:
         form = "content-type: application/x-www-form-urlencoded\r\ncontent-length: 0\r\n" if method == "POST" else ""
         return (
-            f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-csrftoken: {self.csrf}\r\n{form}"
-            f"cookie: anpei_csrf={self.csrf}; anpei_sign_in={sign_in_token}\r\n\r\n"
+            f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept-encoding: gzip\r\n{form}"
+            f"x-csrftoken: {self.csrf}\r\ncookie: anpei_csrf={self.csrf}; anpei_sign_in={sign_in_token}\r\n\r\n"
         ).encode()
 
 
@@ -164,10 +165,11 @@ async def _hand_in_all(
 async def _ask(line: Line, request: bytes) -> tuple[int, bytes, bytes]:
     """Status, head and body; status 0 when the browser's user has given up."""
     try:
-        return await line.whole(request, _LONGEST)
+        status, head, body = await line.whole(request, _LONGEST)
     except (TimeoutError, ConnectionError):
         line.close()
         return 0, b"", b""
+    return status, head, gzip.decompress(body) if b"content-encoding: gzip" in head else body
 
 
 async def _until(moment: float) -> None:
