@@ -80,6 +80,8 @@ async def provide_caller(
     token = read_token(request)
     viewer = await find_viewer(session, token=token, now=now) if token else None
     if viewer is None:
+        # What a refused call has opened is ended by litestar only some time later.
+        await session.rollback()
         raise SignInNeeded
     speak(request, viewer)
     return viewer
