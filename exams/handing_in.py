@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, text
 from sqlmodel import col, select
 
-from exams.answers import SittingPaused
+from exams.answers import DeviceTaken, SittingPaused
 from exams.chain import fold
 from exams.late_answers import LATE_GRACE
 from exams.marking import Mark, last_choices, mark_paper
@@ -23,7 +23,7 @@ from exams.papers import paper_items
 from exams.receipts import Receipt, paper_digest
 from exams.rulings import Ruling, list_rulings, mark_by_rulings
 from exams.sitting_states import SittingAct, step
-from exams.sittings import ReasonMissing, tell_candidates
+from exams.sittings import ReasonMissing, holds_sitting, tell_candidates
 from exams.staff_records import record_pass
 from exams.timing import earliest_leave, is_over
 from question_bank.queries import get_drawn_blueprint, list_revisions
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
     from exams.receipts import Countersign
+    from exams.sittings import Device
 
     _Acts = list[tuple[int, int, str, datetime | None]]
 
@@ -91,7 +92,7 @@ _COLUMNS = (
     col(Sitting.blueprint_id), col(Sitting.paper), col(Sitting.status), col(Sitting.started_at), col(Sitting.deadline),
 )  # fmt: skip
 _OWN = (
-    sqlalchemy.select(*_COLUMNS, RULES.label("rules"))
+    sqlalchemy.select(*_COLUMNS, col(Sitting.device_sign_in_id), col(Sitting.device_token_hash), RULES.label("rules"))
     .where(col(Sitting.id) == bindparam("sitting_id"), col(Sitting.person_id) == bindparam("person_id"))
     .with_for_update(of=Sitting)
 )
@@ -123,13 +124,20 @@ _DUE = (
 
 
 async def hand_in(
-    session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime, countersign: Countersign
+    session: AsyncSession,
+    *,
+    sitting_id: UUID,
+    person_id: UUID,
+    now: datetime,
+    countersign: Countersign,
+    device: Device | None = None,
 ) -> SittingStatus:
     """End one's sitting, mark it and countersign it. Asked again, nothing changes. Gives how it ended.
 
     The lock waits for answers that are being written and keeps later ones out: what was
     acknowledged is marked (exams/answers.py). After the deadline the grace for late answers
-    (exams/late_answers.py) ends with it.
+    (exams/late_answers.py) ends with it. With a `device`, only by the one that holds the open
+    sitting: `DeviceTaken`.
     """
     rows = await run(session, _OWN, sitting_id=sitting_id, person_id=person_id, codes=list(_RULES), day=china_date(now))
     sitting = rows.one_or_none()
@@ -142,6 +150,8 @@ async def hand_in(
     if status is None:
         ended: SittingStatus = sitting.status
         return ended
+    if device is not None and not holds_sitting(sitting, device):
+        raise DeviceTaken
     rules = check_rules(sitting.rules, _RULES)
     if act is SittingAct.HANDED_IN and sitting.booking_id is not None:
         minutes = int(rules[_LEAVE])

@@ -145,6 +145,19 @@ async def test_a_handed_in_sitting_takes_no_more(caller: Caller, clock: FixedClo
     assert refused.json()["status"] == "HANDED_IN"
 
 
+@pytest.mark.parametrize("minutes", [31, 120])
+async def test_only_the_sign_in_that_holds_a_sitting_hands_it_in(
+    caller: Caller, clock: FixedClock, minutes: int
+) -> None:
+    """Not even after the deadline can another one: answers of the one that holds it may be on their way."""
+    assert caller.who is not None
+    await caller.sign_in(caller.who)
+    clock.advance(minutes=minutes)
+    assert (await caller.hand_in()).status_code == 409
+    caller.headers["X-Sitting-Token"] = caller.sitting["device_token"]
+    assert (await caller.hand_in()).status_code == 200
+
+
 async def test_nobody_leaves_in_the_first_half_hour(caller: Caller) -> None:
     refused = await caller.hand_in()
     assert refused.status_code == 409

@@ -233,16 +233,21 @@ class ApiSittingController(Controller):
     @post("/sittings/{sitting_id:uuid}/hand-in", status_code=200, summary="Hand in")
     async def hand_in(
         self,
+        request: Request,  # type: ignore[type-arg]
         session: NamedDependency[AsyncSession],
         viewer: NamedDependency[Viewer],
         services: NamedDependency[Services],
         now: NamedDependency[datetime],
         sitting_id: FromPath[UUID],
     ) -> ResultOut:
-        """End the sitting and mark it; asked again, give the same result."""
+        """End the sitting and mark it; asked again, give the same result.
+
+        While it is open only the sign-in that holds it may, or whoever shows its X-Sitting-Token; others get 409.
+        """
         await hand_in(
-            session, sitting_id=sitting_id, person_id=viewer.person_id, now=now, countersign=services.keys.countersign
-        )
+            session, sitting_id=sitting_id, person_id=viewer.person_id, now=now,
+            countersign=services.keys.countersign, device=_device(viewer, services, _token(request)),
+        )  # fmt: skip
         return result_out(await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id))
 
     @get("/sittings/{sitting_id:uuid}/result", summary="The result")
