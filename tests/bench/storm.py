@@ -20,7 +20,7 @@ from tests.makers.servers import stage
 from tests.makers.storms import Report, Site, hand_in_all, start_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from concurrent.futures import ProcessPoolExecutor
 
     from tests.makers.servers import OpenSitting, Stage
@@ -63,8 +63,10 @@ def run() -> Iterator[dict[str, object]]:
         started: Report = pool.submit(start_all, site, waiting, moments, place.watched()).result()
         yield from _start_figures(started)
         _check(place, started.browsers, are_open=True)
-        yield from _hand_in(place, pool, site, started.browsers)
+        handed_in = yield from _hand_in(place, pool, site, started.browsers)
         yield from _close_gone(place, gone)
+        assert not handed_in.refused, handed_in.refused
+        _check(place, handed_in.browsers, are_open=False)
 
 
 def _moments(seconds: float, count: int) -> list[float]:
@@ -100,7 +102,7 @@ def _cpu_figures(name: str, report: Report) -> Iterator[dict[str, object]]:
 
 def _hand_in(
     place: Stage, pool: ProcessPoolExecutor, site: Site, browsers: list[Browser]
-) -> Iterator[dict[str, object]]:
+) -> Generator[dict[str, object], None, Report]:
     _say(f"{len(browsers)} candidates hand in within {HAND_IN_SECONDS:.0f} s")
     report: Report = pool.submit(
         hand_in_all, site, browsers, _moments(HAND_IN_SECONDS, len(browsers)), place.watched()
@@ -112,8 +114,7 @@ def _hand_in(
     yield figure("storm of hand-ins, until all are marked", report.lasted, "s", HAND_IN_SECONDS)
     yield figure("storm of hand-ins, lost or refused", sum(report.refused.values()), "candidates", 0, 0)
     yield from _cpu_figures("storm of hand-ins", report)
-    assert not report.refused, report.refused
-    _check(place, report.browsers, are_open=False)
+    return report
 
 
 def _check(place: Stage, browsers: Sequence[Browser], *, are_open: bool) -> None:
