@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from training.accounts import HeldRole, Viewer, find_viewer
 from training.errors import NotAllowed
-from web.errors import SignInNeeded
+from web.errors import AWAY, SignInNeeded
 from web.i18n.catalogue import LANGUAGES, language
 
 if TYPE_CHECKING:
@@ -51,12 +51,20 @@ class WhoIsLooking:
         request: Request = Request(scope)  # type: ignore[type-arg]
         speak(request, None)
         if not scope["path"].startswith(_LATER) and (token := read_token(request)):
-            now = self.services.clock.now()
-            async with self.services.sessions() as session, session.begin():
-                viewer = await find_viewer(session, token=token, now=now)
-            scope["state"]["viewer"] = viewer
-            speak(request, viewer)
+            try:
+                viewer = await self._look_up(token)
+            except AWAY as error:
+                # Nobody is taken for a stranger because the database is away: who asks for the viewer is told so.
+                scope["state"]["not_looked_up"] = error
+            else:
+                scope["state"]["viewer"] = viewer
+                speak(request, viewer)
         await self.app(scope, receive, send)
+
+    async def _look_up(self, token: str) -> Viewer | None:
+        now = self.services.clock.now()
+        async with self.services.sessions() as session, session.begin():
+            return await find_viewer(session, token=token, now=now)
 
 
 def speak(request: Request, viewer: Viewer | None) -> None:  # type: ignore[type-arg]
@@ -66,7 +74,9 @@ def speak(request: Request, viewer: Viewer | None) -> None:  # type: ignore[type
 
 
 def provide_visitor(request: Request) -> Viewer | None:  # type: ignore[type-arg]
-    """The signed-in person, or None."""
+    """The signed-in person, or None. Raises what kept us from looking."""
+    if error := request.scope["state"].get("not_looked_up"):
+        raise error
     visitor: Viewer | None = request.scope["state"].get("viewer")
     return visitor
 

@@ -10,7 +10,8 @@ import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect, Template
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from training.errors import N_, AnpeiError, BadInput, Conflict, NotAllowed, NotFound, TooMany
 from web.i18n.catalogue import gettext, sentence
@@ -35,6 +36,7 @@ _STATUS: tuple[tuple[type[AnpeiError], HTTPStatus], ...] = (
     (BadInput, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Conflict, HTTPStatus.CONFLICT),
 )
+_TRY_AGAIN_SECONDS = 5
 _HTTP_SENTENCES = {
     HTTPStatus.BAD_REQUEST: N_("提交的内容不完整或格式有误，请返回检查后重新提交。"),
     HTTPStatus.FORBIDDEN: N_("页面已过期或来源无法确认。请返回、刷新页面后重新提交。"),
@@ -43,6 +45,11 @@ _HTTP_SENTENCES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: N_("上传的文件太大，请压缩后再试。"),
 }
 _UNEXPECTED = N_("系统出现意外问题，您已保存的内容不会丢失。请稍后再试；如仍有问题，请告知管理员编号 {request_id}。")
+_BUSY = N_("现在使用的人很多，或系统正在恢复。请稍等几秒再试，已保存的内容都在。")
+# What a database that is away or has no room left for us raises, on the way to it or from it.
+AWAY = (NoConnectionLeft, DBAPIError, ConnectionError, TimeoutError)
+# Shutting down, starting, failing over, read-only during a fail-over, deadlock, too many connections, disk full.
+_PASSING = ("57P", "25006", "40", "53", "08")
 _CLASH = N_("刚才有人同时做了相同的操作，本次没有保存。请刷新页面查看最新情况。")
 
 
@@ -96,6 +103,23 @@ def show_clash(request: Request, error: IntegrityError) -> Response:  # type: ig
     return _answer(request, gettext(_CLASH), HTTPStatus.CONFLICT)
 
 
+def show_busy(request: Request, error: Exception) -> Response:  # type: ignore[type-arg]
+    """Nothing is wrong with what was asked: a page that was only looked at asks again by itself."""
+    log.warning("database_away", path=request.url.path, error=type(error).__name__)
+    answer = _answer(request, gettext(_BUSY), HTTPStatus.SERVICE_UNAVAILABLE, retry_after=str(_TRY_AGAIN_SECONDS))
+    if request.method == "GET" and not is_api(request):
+        answer.headers["refresh"] = str(_TRY_AGAIN_SECONDS)
+    return answer
+
+
+def show_database_error(request: Request, error: DBAPIError) -> Response:  # type: ignore[type-arg]
+    """The database is away for a moment, or a statement of ours is wrong."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if error.connection_invalidated or state.startswith(_PASSING):
+        return show_busy(request, error)
+    return show_unexpected(request, error)
+
+
 def show_unexpected(request: Request, error: Exception) -> Response:  # type: ignore[type-arg]
     """A bug: logged with its trace, shown without it."""
     log.error("unexpected_error", path=request.url.path, exc_info=error)
@@ -107,5 +131,9 @@ HANDLERS: ExceptionHandlersMap = {
     AnpeiError: show_domain_error,
     HTTPException: show_http_error,
     IntegrityError: show_clash,
+    DBAPIError: show_database_error,
+    NoConnectionLeft: show_busy,
+    ConnectionError: show_busy,
+    TimeoutError: show_busy,
     Exception: show_unexpected,
 }
