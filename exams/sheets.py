@@ -46,6 +46,8 @@ from training.prepared import run
 from training.rules import RULES, check_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 
@@ -210,7 +212,18 @@ async def get_answer_sheet(
     elsewhere, and of a certificate exam not after the end: `DeviceTaken`, `SittingEnded`. While the
     clock stands still nobody reads on: `SittingPaused`.
     """
-    sitting = await _read(session, sitting_id=sitting_id, person_id=person_id, now=now)
+    sitting = await read_sitting(session, sitting_id=sitting_id, person_id=person_id, now=now)
+    return await make_sheet(session, sitting, now=now, device=device)
+
+
+async def make_sheet(
+    session: AsyncSession,
+    sitting: Any,  # noqa: ANN401 - what `read_sitting` gives
+    *,
+    now: datetime,
+    device: Device | None = None,
+) -> AnswerSheet:
+    """The same of a sitting that has been read."""
     if device is not None:
         is_late = sitting.status is SittingStatus.OPEN and is_over(sitting.deadline, now=now)
         has_ended = sitting.status not in UNDER_WAY or is_late
@@ -221,7 +234,7 @@ async def get_answer_sheet(
         if sitting.status is SittingStatus.PAUSED:
             raise SittingPaused
     blueprint = await get_drawn_blueprint(session, sitting.blueprint_id)
-    state, answers = _state_of(sitting, now=now), _answers_of(sitting)
+    state, answers = state_of(sitting, now=now), _answers_of(sitting)
     paper = paper_items(sitting.paper)
     revisions = await list_revisions(session, [item.revision_id for item in paper])
     items = []
@@ -258,7 +271,9 @@ async def get_sitting_state(
     session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime, device: Device | None = None
 ) -> SittingState:
     """How one's sitting stands, for a `device` also whether it is the one that may answer."""
-    return _state_of(await _read(session, sitting_id=sitting_id, person_id=person_id, now=now), now=now, device=device)
+    return state_of(
+        await read_sitting(session, sitting_id=sitting_id, person_id=person_id, now=now), now=now, device=device
+    )
 
 
 _LEAVE, _GRACE = "exam.leave_min", "exam.late_grace_seconds"
@@ -301,11 +316,15 @@ _SITTING = _with_title(
 )
 
 
-async def _read(session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime) -> Any:  # noqa: ANN401 - a row
-    """One's own sitting with its title, its events and the rule that its state hangs on. Raises `NotFound`."""
-    rows = await run(
-        session, _SITTING, sitting_id=sitting_id, person_id=person_id, codes=[_LEAVE, _GRACE], day=china_date(now)
-    )
+async def read_sitting(
+    session: AsyncSession, *, sitting_id: UUID, person_id: UUID, now: datetime, rules: Sequence[str] = ()
+) -> Any:  # noqa: ANN401 - a row
+    """One's own sitting with its title, its events and the rules that its state hangs on. Raises `NotFound`.
+
+    More `rules` may be asked for; they stand in its `rules`.
+    """
+    codes = [_LEAVE, _GRACE, *rules]
+    rows = await run(session, _SITTING, sitting_id=sitting_id, person_id=person_id, codes=codes, day=china_date(now))
     sitting = rows.one_or_none()
     if sitting is None:
         raise NotFound
@@ -326,7 +345,8 @@ def _chain_head(sitting: Any) -> bytes:  # noqa: ANN401 - a row
     )
 
 
-def _state_of(sitting: Any, *, now: datetime, device: Device | None = None) -> SittingState:  # noqa: ANN401 - a row
+def state_of(sitting: Any, *, now: datetime, device: Device | None = None) -> SittingState:  # noqa: ANN401 - a row
+    """How a sitting that has been read stands."""
     is_open, is_under_way = sitting.status is SittingStatus.OPEN, sitting.status in UNDER_WAY
     is_certificate_exam = sitting.booking_id is not None
     rules = check_rules(sitting.rules, (_LEAVE, _GRACE))

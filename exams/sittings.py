@@ -294,7 +294,13 @@ def _bind(sitting: Sitting, device: Device) -> None:
     sitting.device_released_at = None
 
 
-def entry_for(sitting: Sitting, device: Device, *, now: datetime, took_over: bool = False) -> Entry:
+def entry_for(
+    sitting: Any,  # noqa: ANN401 - a Sitting or a row of its columns
+    device: Device,
+    *,
+    now: datetime,
+    took_over: bool = False,
+) -> Entry:
     """The way in for the device that holds the sitting, or into one that has ended."""
     is_under_way = sitting.status in UNDER_WAY
     is_late = sitting.status is SittingStatus.OPEN and is_over(sitting.deadline, now=now)

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
@@ -24,15 +24,24 @@ from exams.appeals import get_own_appeals, list_own_changes
 from exams.handing_in import TooEarlyToLeave, hand_in
 from exams.integrity import note_second_device
 from exams.models import SittingStatus
-from exams.sheets import NotMarkedYet, get_answer_sheet, get_own_sitting, get_result, get_sitting_state, list_occasions
+from exams.sheets import (
+    NotMarkedYet,
+    get_answer_sheet,
+    get_own_sitting,
+    get_result,
+    get_sitting_state,
+    list_occasions,
+    make_sheet,
+    read_sitting,
+    state_of,
+)
 from exams.signed_sheets import get_receipt_note
 from exams.sittings import Device, Entry, OnAnotherDevice, entry_for, holds_sitting, resume_sitting
 from exams.start_pages import get_start_facts
 from exams.starting import start_enterprise_sitting, start_sitting
 from training.accounts import Viewer
-from training.calendar import china_date
 from training.errors import NotFound
-from training.rules import get_rules
+from training.rules import check_rules
 from web.attempts import attempt
 from web.auth import LANGUAGE_COOKIE
 from web.i18n.catalogue import CHINESE, ENGLISH, language
@@ -42,11 +51,10 @@ from web.safe_exam_browser import refuse_browser
 from web.services import Services
 
 if TYPE_CHECKING:
-    from exams.models import Sitting
     from training.errors import AnpeiError
 
 _SEED_BITS = 63
-_FULL_SCREEN, _GRACE = "exam.full_screen", "exam.late_grace_seconds"
+_FULL_SCREEN, _GRACE = _PAGE_RULES = ("exam.full_screen", "exam.late_grace_seconds")
 _LANGUAGES = {"zh": CHINESE, "en": ENGLISH}
 
 
@@ -75,7 +83,11 @@ class WaitingRows:
     key: str
 
 
-def _rows(sitting: Sitting, device: Device, services: Services) -> WaitingRows | None:
+def _rows(
+    sitting: Any,  # noqa: ANN401 - a Sitting or a row of its columns
+    device: Device,
+    services: Services,
+) -> WaitingRows | None:
     if not holds_sitting(sitting, device):
         return None
     token = device_token(device.key, sitting.id, sitting.device_number)
@@ -234,10 +246,11 @@ class SittingController(Controller):
         ):
             return refused
         device = _device(viewer, services)
-        sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id)
-        state = await get_sitting_state(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
-        granted = Accommodations.read(sitting.accommodations)
-        _speak_as_granted(request, granted)
+        sitting = await read_sitting(
+            session, sitting_id=sitting_id, person_id=viewer.person_id, now=now, rules=_PAGE_RULES
+        )
+        state = state_of(sitting, now=now)
+        _speak_as_granted(request, state.accommodations)
         if state.status is SittingStatus.PAUSED or (state.is_closing and now < state.grace_ends_at):
             rows = _rows(sitting, device, services)
             return _no_store(Template("learner/sitting_waiting.html", context={"state": state, "rows": rows}))
@@ -245,27 +258,15 @@ class SittingController(Controller):
             return Redirect(f"/sittings/{sitting_id}/result")
         if not holds_sitting(sitting, device):
             return Template("learner/sitting_elsewhere.html", context={"state": state, "error": None})
-        # Reading takes no lock: a page that only reads has nothing to commit.
-        entry = entry_for(sitting, device, now=now)
-        return await self._paper(session, viewer, services, entry, granted, now)
-
-    @staticmethod
-    async def _paper(
-        session: AsyncSession,
-        viewer: Viewer,
-        services: Services,
-        entry: Entry,
-        granted: Accommodations,
-        now: datetime,
-    ) -> Template:
-        sheet = await get_answer_sheet(
-            session, sitting_id=entry.sitting_id, person_id=viewer.person_id, now=now, device=_device(viewer, services)
+        # Read once and without a lock: of those who start together everyone asks for this page.
+        sheet, rules = (
+            await make_sheet(session, sitting, now=now, device=device),
+            check_rules(sitting.rules, _PAGE_RULES),
         )
-        rules = await get_rules(session, (_FULL_SCREEN, _GRACE), on=china_date(now))
         context = {
-            "sheet": sheet, "entry": entry, "now": now, "granted": granted,
+            "sheet": sheet, "entry": entry_for(sitting, device, now=now), "now": now, "granted": state.accommodations,
             "leave_in": max(int((sheet.leave_at - now).total_seconds()), 0),
-            "outbox_key": outbox_key(services.keys.session, entry.sitting_id),
+            "outbox_key": outbox_key(services.keys.session, sitting_id),
             "grace_minutes": -(-int(rules[_GRACE]) // 60),
             "offers_full_screen": sheet.is_certificate_exam and bool(int(rules[_FULL_SCREEN])),
             "option_labels": option_labels,
