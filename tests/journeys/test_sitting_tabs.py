@@ -222,10 +222,12 @@ def test_more_time_that_a_page_had_not_heard_of_is_not_cut_off(server: Server, d
 
 
 def test_when_the_time_is_up_the_page_hands_in_by_itself(server: Server, desk: Page) -> None:
+    server.spread_hand_ins(4)
     path, choices, _, _ = begin(server, desk)
     end_soon(server, path, 6)
     desk.reload()
     choose(desk, 1, choices[0][0])
+    expect(desk.locator("#notice")).to_contain_text("正在依次交卷，请稍候，不超过 9 秒", timeout=20_000)
     desk.wait_for_url("**/result", timeout=30_000)
     expect(desk.get_by_text("到时自动交卷")).to_be_visible()
     sitting = read_sitting(server, path)

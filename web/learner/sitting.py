@@ -54,7 +54,11 @@ if TYPE_CHECKING:
     from training.errors import AnpeiError
 
 _SEED_BITS = 63
-_FULL_SCREEN, _GRACE = _PAGE_RULES = ("exam.full_screen", "exam.late_grace_seconds")
+_FULL_SCREEN, _GRACE, _SPREAD = _PAGE_RULES = (
+    "exam.full_screen",
+    "exam.late_grace_seconds",
+    "exam.hand_in_spread_seconds",
+)
 _LANGUAGES = {"zh": CHINESE, "en": ENGLISH}
 
 
@@ -267,6 +271,7 @@ class SittingController(Controller):
             "sheet": sheet, "entry": entry_for(sitting, device, now=now), "now": now, "granted": state.accommodations,
             "leave_in": max(int((sheet.leave_at - now).total_seconds()), 0),
             "outbox_key": outbox_key(services.keys.session, sitting_id),
+            "hand_in_spread": min(int(rules[_SPREAD]), int(rules[_GRACE]) // 2),
             "grace_minutes": -(-int(rules[_GRACE]) // 60),
             "offers_full_screen": sheet.is_certificate_exam and bool(int(rules[_FULL_SCREEN])),
             "option_labels": option_labels,

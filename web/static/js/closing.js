@@ -3,9 +3,10 @@
 "use strict";
 
 window.AnpeiClosing = class {
-  // `reopened(state)` is called when the server says that there is time after all, or a pause.
-  constructor({ sitting, token, outbox, pushes, facts, texts, say, reopened }) {
-    Object.assign(this, { sitting, token, outbox, pushes, facts, texts, say, reopened });
+  // `reopened(state)` is called when the server says that there is time after all, or a pause. `spread` is how many
+  // milliseconds those who have nothing left to send take turns in, so that a full city does not ask in one second.
+  constructor({ sitting, token, outbox, pushes, facts, texts, say, reopened, spread = 0 }) {
+    Object.assign(this, { sitting, token, outbox, pushes, facts, texts, say, reopened, spread });
     this.isRunning = false;
   }
 
@@ -13,6 +14,11 @@ window.AnpeiClosing = class {
     if (this.isRunning) return;
     this.isRunning = true;
     if (this.facts) this.facts.finish();
+    // Only where the server would tell at once that there is more time.
+    if (this.spread && this.outbox.pending.length === 0 && this.pushes.isLive()) {
+      this.say(this.texts.turn);
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * this.spread));
+    }
     while (this.isRunning) {
       const wait = await this.step();
       if (wait) await new Promise((resolve) => setTimeout(resolve, wait));

@@ -199,9 +199,11 @@
       keptLate: (n) => text("textKeptLate", n),
       offline: text("textTimeUpOffline"),
       result: bar.dataset.textResult,
+      turn: text("textTurn"),
     },
     say,
     reopened: reopen,
+    spread: Number(bar.dataset.spread) * 1000,
   });
 
   // ---- one tab at a time: the newest answers, the others sleep
