@@ -21,13 +21,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.identity.matcher import PooledMatcher
 from tests.makers.databases import copied_database
+from training.models import Rule
 from training.vault import Vault
 from web.database import make_engine, make_sessions
 from web.hot import make_asgi
+from web.hot_protocol import HotProtocol
 from web.keys import Keys
 from web.services import Services
 from web.settings import Settings
@@ -78,6 +81,15 @@ class Server:
     @property
     def vault(self) -> Vault:
         return self.keys.vault
+
+    def spread_hand_ins(self, seconds: int) -> None:
+        """In how many seconds the pages of a common deadline hand in by themselves."""
+
+        async def change(session: AsyncSession) -> None:
+            rule = (await session.exec(select(Rule).where(Rule.code == "exam.hand_in_spread_seconds"))).one()
+            rule.value = seconds
+
+        self.do(change)
 
     def do(self, act: Callable[[AsyncSession], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the act gives
         """Run something in a committed transaction on the server's database, from the test's thread."""
@@ -148,6 +160,7 @@ def server(database_url: str, keys: Keys, tmp_path: Path) -> Generator[Server, N
                 port=port,
                 access_log=False,
                 log_level="warning",
+                http=HotProtocol,
                 timeout_graceful_shutdown=2,
             )
         )
@@ -162,7 +175,10 @@ def server(database_url: str, keys: Keys, tmp_path: Path) -> Generator[Server, N
         while not running.started:
             assert thread.is_alive(), "the server did not start"
             time.sleep(0.02)
-        yield Server(f"http://127.0.0.1:{port}", clock, services, keys)
+        started = Server(f"http://127.0.0.1:{port}", clock, services, keys)
+        # One candidate has nobody to take turns with.
+        started.spread_hand_ins(0)
+        yield started
         running.should_exit = True
         thread.join(20)
 
