@@ -80,9 +80,11 @@ def milliseconds(at: datetime) -> int:
 
 def fold(sitting_id: UUID, acts: Iterable[tuple[int, int, str, datetime | None]]) -> bytes:
     """The head over acts (seq, position, choice, answered_at) in the order of their numbers."""
-    head = first_link(sitting_id)
+    head, sha256 = first_link(sitting_id), hashlib.sha256
     for seq, position, choice, answered_at in acts:
-        head = next_link(head, seq=seq, position=position, choice=choice, answered_at=answered_at)
+        # `next_link`, without a call for each of a hundred acts.
+        at = "" if answered_at is None else (answered_at - _EPOCH) // _MILLISECOND
+        head = sha256(head + f"{seq}\n{position}\n{choice}\n{at}".encode()).digest()
     return head
 
 

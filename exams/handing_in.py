@@ -18,7 +18,16 @@ from exams.answers import DeviceTaken, SittingPaused
 from exams.chain import fold
 from exams.late_answers import LATE_GRACE
 from exams.marking import Mark, last_choices, mark_paper
-from exams.models import AnswerEvent, Booking, ExamSession, Sitting, SittingEvent, SittingStatus
+from exams.models import (
+    AnswerEvent,
+    Booking,
+    ExamSession,
+    Regrade,
+    RegradeStatus,
+    Sitting,
+    SittingEvent,
+    SittingStatus,
+)
 from exams.papers import paper_items
 from exams.receipts import Receipt, paper_digest
 from exams.rulings import Ruling, list_rulings, mark_by_rulings
@@ -231,8 +240,7 @@ async def _close(session: AsyncSession, sittings: Sequence[Any], end: _End) -> N
 
 async def _end(session: AsyncSession, sittings: Sequence[Any], end: _End, *, release_days: int) -> None:
     """Mark, countersign and end locked sittings."""
-    acts = await _read_acts(session, [sitting.id for sitting in sittings])
-    rulings = await list_rulings(session)
+    acts, rulings = await _read_acts(session, [sitting.id for sitting in sittings])
     finished = [await _mark(session, sitting, acts.get(sitting.id, []), end, rulings) for sitting in sittings]
     await _finish(session, finished, end, release_days=release_days)
 
@@ -255,17 +263,23 @@ _ACTS = (
     sqlalchemy.select(
         col(AnswerEvent.sitting_id), func.array_agg(AnswerEvent.seq), func.array_agg(AnswerEvent.position),
         func.array_agg(AnswerEvent.choice), func.array_agg(AnswerEvent.answered_at),
+        select(Regrade.id).where(Regrade.status == RegradeStatus.APPROVED).exists().label("has_rulings"),
     )
     .where(col(AnswerEvent.sitting_id) == any_(bindparam("ids", type_=ARRAY(Uuid()))))
     .group_by(col(AnswerEvent.sitting_id))
 )  # fmt: skip
 
 
-async def _read_acts(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, _Acts]:
-    """The acts in the order of their numbers, by sitting. Only after the lock: a statement sees what was
-    committed before it."""
-    rows = await run(session, _ACTS, ids=list(ids))
-    return {sitting_id: sorted(zip(*columns, strict=True), key=itemgetter(0)) for sitting_id, *columns in rows}
+async def _read_acts(session: AsyncSession, ids: Sequence[UUID]) -> tuple[dict[UUID, _Acts], dict[UUID, Ruling]]:
+    """The acts in the order of their numbers, by sitting, and what is decided about items.
+
+    Only after the lock: a statement sees what was committed before it.
+    """
+    rows = (await run(session, _ACTS, ids=list(ids))).all()
+    acts = {sitting_id: sorted(zip(*columns, strict=True), key=itemgetter(0)) for sitting_id, *columns, _ in rows}
+    # Mostly there is none, and the same statement says so, unless nobody has answered anything.
+    rulings = await list_rulings(session) if not rows or rows[0].has_rulings else {}
+    return acts, rulings
 
 
 async def _mark(
@@ -292,12 +306,16 @@ async def _mark(
     return _Finished(sitting, mark, acts, end.instant(sitting))
 
 
-_FINISH = text("""
+_AUDIT = audit.insert_from(
+    "done", action="CAST(:action AS text)", table="sitting", key="sitting_id", actor="CAST(:actor_id AS uuid)",
+    now="CAST(:now AS timestamptz)", entry="audit_entry_id",
+)  # fmt: skip
+_FINISH = text(f"""
 WITH done AS (
     SELECT * FROM jsonb_to_recordset(:finished) AS f (
         score_id uuid, event_id uuid, sitting_id uuid, points numeric, total numeric, cut_score numeric,
         passed boolean, areas jsonb, release_by date, ended_at timestamptz, detail jsonb,
-        head text, signature text, key_id text
+        head text, signature text, key_id text, audit_entry_id uuid
     )
 ), scored AS (
     INSERT INTO score (
@@ -316,9 +334,11 @@ WITH done AS (
         receipt_key_id = done.key_id
     FROM done WHERE sitting.id = done.sitting_id
     RETURNING sitting.booking_id
-)
+), audited AS ({_AUDIT})
 UPDATE booking SET status = 'DONE' FROM ended WHERE booking.id = ended.booking_id
-""").bindparams(bindparam("finished", type_=JSON))
+""").bindparams(  # noqa: S608 - of parts that stand in the code
+    bindparam("finished", type_=JSON)
+)
 
 
 _AUDITED = {
@@ -330,12 +350,12 @@ _AUDITED = {
 
 async def _finish(session: AsyncSession, finished: Sequence[_Finished], end: _End, *, release_days: int) -> None:
     """Write everything that follows from the marks of locked sittings, for all at once."""
+    place = audit.origin.get()
     await run(
         session, _FINISH, finished=[_row(entry, end, release_days=release_days) for entry in finished],
         kind=end.act.value, status=end.status.value, actor_id=end.actor_id, reason=end.reason, now=end.now,
+        action=_AUDITED[end.act], audit_address=place.address, audit_request_id=place.request_id,
     )  # fmt: skip
-    acts = [(entry.sitting.id, end.actor_id) for entry in finished]
-    await audit.write(session, action=_AUDITED[end.act], table="sitting", acts=acts, now=end.now)
     for entry in finished:
         if entry.mark.passed and entry.sitting.enterprise_exam_id is not None:
             await record_pass(session, sitting=entry.sitting, mark=entry.mark, ended_at=entry.ended_at, now=end.now)
@@ -352,6 +372,7 @@ def _row(entry: _Finished, end: _End, *, release_days: int) -> dict[str, Any]:
     return {
         "score_id": str(new_id()),
         "event_id": str(new_id()),
+        "audit_entry_id": str(new_id()),
         "sitting_id": str(sitting.id),
         "points": str(mark.points),
         "total": str(mark.total),

@@ -318,7 +318,7 @@ WITH held AS ({occasion} FOR UPDATE), opened AS (
 SELECT item_count FROM opened
 """
 _AUDIT = audit.insert_from(
-    "opened", action="sitting.started", table="sitting", key="id", actor="CAST(:person_id AS uuid)",
+    "opened", action="'sitting.started'", table="sitting", key="id", actor="CAST(:person_id AS uuid)",
     now="CAST(:now AS timestamptz)",
 )  # fmt: skip
 _DEALT = {

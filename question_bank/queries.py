@@ -217,18 +217,20 @@ async def _read_pool(session: AsyncSession, subject: str) -> Pool:
 
 async def list_revisions(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, RevisionText]:
     """The wordings of these revisions, whatever their status. Raises `NotFound` if one is missing."""
-    missing = [revision_id for revision_id in ids if revision_id not in _revisions]
-    if missing:
-        statement = (
-            select(ItemRevision, Item.code, Item.subject)
-            .join(Item, col(Item.id) == ItemRevision.item_id)
-            .where(col(ItemRevision.id).in_(missing))
-        )
-        read = [_text_of(*row) for row in (await session.exec(statement)).all()]
-        if len(_revisions) + len(read) > _KEPT_REVISIONS:
-            _revisions.clear()
-            return await list_revisions(session, ids)
-        _revisions.update((text.id, text) for text in read)
+    try:
+        return {revision_id: _revisions[revision_id] for revision_id in ids}
+    except KeyError:
+        missing = [revision_id for revision_id in ids if revision_id not in _revisions]
+    statement = (
+        select(ItemRevision, Item.code, Item.subject)
+        .join(Item, col(Item.id) == ItemRevision.item_id)
+        .where(col(ItemRevision.id).in_(missing))
+    )
+    read = [_text_of(*row) for row in (await session.exec(statement)).all()]
+    if len(_revisions) + len(read) > _KEPT_REVISIONS:
+        _revisions.clear()
+        return await list_revisions(session, ids)
+    _revisions.update((text.id, text) for text in read)
     try:
         return {revision_id: _revisions[revision_id] for revision_id in ids}
     except KeyError as error:

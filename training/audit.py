@@ -65,16 +65,19 @@ async def write(
 _INSERT = insert(AuditEntry)
 
 
-def insert_from(source: str, *, action: str, table: str, key: str, actor: str, now: str) -> str:
+def insert_from(
+    source: str, *, action: str, table: str, key: str, actor: str, now: str, entry: str = "CAST(:audit_id AS uuid)"
+) -> str:
     """SQL that notes an act on each row of `source`, as a part of the statement that does it.
 
-    `key`, `actor` and `now` are SQL expressions. Takes the parameters that `insert_values` gives.
+    `action` is an SQL string, `key`, `actor`, `now` and the `entry`'s id are SQL expressions. Takes the
+    parameters that `insert_values` gives.
     """
     return f"""
         INSERT INTO audit_entry (
             id, at, actor_id, action, target_type, target_id, target_was, detail, address, request_id
         )
-        SELECT CAST(:audit_id AS uuid), {now}, {actor}, '{action}', '{table}', CAST({key} AS text), NULL,
+        SELECT {entry}, {now}, {actor}, {action}, '{table}', CAST({key} AS text), NULL,
             '{{}}', CAST(:audit_address AS text), CAST(:audit_request_id AS text)
         FROM {source}
     """  # noqa: S608 - of parts that stand in the code
