@@ -23,7 +23,8 @@ from exams.answers import check_act, device_token, device_token_hash, refusal, s
 from exams.appeals import get_own_appeals, list_own_changes
 from exams.handing_in import TooEarlyToLeave, hand_in
 from exams.integrity import note_second_device
-from exams.models import SittingStatus
+from exams.late_answers import count_late
+from exams.models import ScoreState, SittingStatus
 from exams.sheets import (
     NotMarkedYet,
     get_answer_sheet,
@@ -35,7 +36,7 @@ from exams.sheets import (
     read_sitting,
     state_of,
 )
-from exams.signed_sheets import get_receipt_note
+from exams.signed_sheets import ReceiptNote
 from exams.sittings import Device, Entry, OnAnotherDevice, entry_for, holds_sitting, resume_sitting
 from exams.start_pages import get_start_facts
 from exams.starting import start_enterprise_sitting, start_sitting
@@ -395,8 +396,8 @@ class SittingController(Controller):
         sitting_id: FromPath[UUID],
     ) -> Template | Redirect | Response[str]:
         """The score with its state, by area, and what comes next."""
-        sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id)
-        state = await get_sitting_state(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+        sitting = await read_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+        state = state_of(sitting, now=now)
         if not state.has_ended and not (state.is_closing and now >= state.grace_ends_at):
             # Under way, or what was answered in time may still be on its way from the device that holds it.
             return Redirect(f"/sittings/{sitting_id}")
@@ -406,7 +407,8 @@ class SittingController(Controller):
                 session, sitting_id=sitting_id, person_id=viewer.person_id, now=now,
                 countersign=services.keys.countersign,
             )  # fmt: skip
-            state = await get_sitting_state(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+            sitting = await read_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+            state = state_of(sitting, now=now)
         rows = _rows(sitting, _device(viewer, services), services)
         try:
             result = await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id)
@@ -414,14 +416,18 @@ class SittingController(Controller):
             if state.status is not SittingStatus.VOID:
                 raise
             return _no_store(Template("learner/sitting_void.html", context={"state": state, "rows": rows}))
-        own = await get_own_appeals(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
-        receipt = await get_receipt_note(session, sitting_id=sitting_id, person_id=viewer.person_id)
-        advice = await find_advice(session, sitting_id=sitting_id, person_id=viewer.person_id)
-        changes = await list_own_changes(session, sitting_id=sitting_id, person_id=viewer.person_id)
+        receipt = ReceiptNote(sitting.receipt_signature is not None, late=await count_late(session, sitting_id))
         context = {
-            "state": state, "result": result, "own": own, "typed": "", "error": None, "rows": rows, "receipt": receipt,
-            "advice": advice, "changes": changes,
+            "state": state, "result": result, "own": None, "typed": "", "error": None, "rows": rows, "receipt": receipt,
+            "advice": (), "changes": (),
         }  # fmt: skip
+        # Of a certificate exam's score there is nothing to doubt, study or correct until the authority has seen it,
+        # and a whole city looks at this page in one minute.
+        if not (result.is_certificate_exam and result.state is ScoreState.PROVISIONAL):
+            own = {"sitting_id": sitting_id, "person_id": viewer.person_id}
+            context["own"] = await get_own_appeals(session, now=now, **own)
+            context["advice"] = await find_advice(session, **own)
+            context["changes"] = await list_own_changes(session, **own)
         return _no_store(Template("learner/sitting_result.html", context=context))
 
 
