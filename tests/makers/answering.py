@@ -193,10 +193,10 @@ class CpuMeter:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of a process and of its children that live now."""
+    """Of a process and of its children, those that have ended included."""
     total = 0.0
     for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-            total += times.user + times.system
+            total += times.user + times.system + times.children_user + times.children_system
     return total

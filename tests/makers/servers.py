@@ -180,7 +180,7 @@ class Stage:
         return {name: cpu_seconds(pid) for name, pid in self.watched().items()}
 
     def database_cpu(self) -> float:
-        """CPU seconds of the server and its backends that live now."""
+        """CPU seconds of the server and its backends."""
         return cpu_seconds(self.cluster.pid)
 
     def web_cpu(self) -> float:
