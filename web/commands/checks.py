@@ -62,7 +62,8 @@ def _test(options: argparse.Namespace) -> int:
     if not _get_browser():
         failed.append("browser")
     print("== pytest", flush=True)
-    arguments = options.pytest_arguments or ["-n", "2", "--dist", "worksteal"]
+    # One more than two cores: who drives a browser mostly waits.
+    arguments = options.pytest_arguments or ["-n", "3", "--dist", "worksteal"]
     if subprocess.run([sys.executable, "-m", "pytest", "-q", *arguments], check=False).returncode:
         failed.append("pytest")
     if failed:
