@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
@@ -63,8 +63,12 @@ class SignedSheet:
 
 async def get_receipt_note(session: AsyncSession, *, sitting_id: UUID, person_id: UUID) -> ReceiptNote:
     """What the result page says of one's own sitting."""
-    sitting = await _read_own(session, sitting_id, person_id)
-    return ReceiptNote(is_signed=sitting.receipt_signature is not None, late=await count_late(session, sitting_id))
+    return await make_receipt_note(session, await _read_own(session, sitting_id, person_id))
+
+
+async def make_receipt_note(session: AsyncSession, sitting: Any) -> ReceiptNote:  # noqa: ANN401 - a Sitting or a row of its columns
+    """The same of a sitting that has been read."""
+    return ReceiptNote(is_signed=sitting.receipt_signature is not None, late=await count_late(session, sitting.id))
 
 
 async def get_signed_sheet(

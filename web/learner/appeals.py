@@ -12,12 +12,11 @@ from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from exams.advice import find_advice
-from exams.appeals import ask_appeal, get_own_appeals
-from exams.sheets import get_result
-from exams.signed_sheets import get_receipt_note
+from exams.appeals import ask_appeal
+from exams.sheets import get_result, read_sitting
 from training.accounts import Viewer
 from web.attempts import attempt
+from web.learner.sitting import result_context
 
 
 @dataclass
@@ -46,14 +45,9 @@ class AppealController(Controller):
             await ask_appeal(session, sitting_id=sitting_id, person_id=viewer.person_id, reason=data.reason, now=now)
         if tried.error is None:
             return Redirect(f"/sittings/{sitting_id}/result#appeals")
-        context = {
-            "result": await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id),
-            "own": await get_own_appeals(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now),
-            "receipt": await get_receipt_note(session, sitting_id=sitting_id, person_id=viewer.person_id),
-            "advice": await find_advice(session, sitting_id=sitting_id, person_id=viewer.person_id),
-            "typed": data.reason,
-            "error": tried.error,
-        }
+        sitting = await read_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+        result = await get_result(session, sitting_id=sitting_id, person_id=viewer.person_id)
+        context = await result_context(session, sitting, result, now=now, typed=data.reason, error=tried.error)
         return Template("learner/sitting_result.html", context=context, status_code=422)
 
 

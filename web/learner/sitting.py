@@ -19,16 +19,23 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from exams.accommodations import Accommodations
 from exams.advice import find_advice
-from exams.answers import check_act, device_token, device_token_hash, refusal, save_answers
+from exams.answers import (
+    DeviceTaken,
+    SittingPaused,
+    check_act,
+    device_token,
+    device_token_hash,
+    refusal,
+    save_answers,
+)
 from exams.appeals import get_own_appeals, list_own_changes
 from exams.handing_in import TooEarlyToLeave, hand_in
 from exams.integrity import note_second_device
-from exams.late_answers import count_late
 from exams.models import ScoreState, SittingStatus
 from exams.sheets import (
     NotMarkedYet,
+    SittingResult,
     get_answer_sheet,
-    get_own_sitting,
     get_result,
     get_sitting_state,
     list_occasions,
@@ -36,7 +43,7 @@ from exams.sheets import (
     read_sitting,
     state_of,
 )
-from exams.signed_sheets import ReceiptNote
+from exams.signed_sheets import make_receipt_note
 from exams.sittings import Device, Entry, OnAnotherDevice, entry_for, holds_sitting, resume_sitting
 from exams.start_pages import get_start_facts
 from exams.starting import start_enterprise_sitting, start_sitting
@@ -318,8 +325,8 @@ class SittingController(Controller):
     ) -> Redirect:
         """Save one answer of a browser without scripts; after the end, or from another device, show how it stands."""
         device = _device(viewer, services)
-        sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id)
-        state = await get_sitting_state(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+        sitting = await read_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
+        state = state_of(sitting, now=now)
         if state.status is not SittingStatus.OPEN or not holds_sitting(sitting, device):
             return Redirect(f"/sittings/{sitting_id}")
         entry = await resume_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id, device=device, now=now)
@@ -371,15 +378,13 @@ class SittingController(Controller):
             request, session, services, person_id=viewer.person_id, now=now, sitting_id=sitting_id
         ):
             return refused
-        sitting = await get_own_sitting(session, sitting_id=sitting_id, person_id=viewer.person_id)
-        is_elsewhere = sitting.status is SittingStatus.OPEN and not holds_sitting(sitting, _device(viewer, services))
-        if is_elsewhere or sitting.status is SittingStatus.PAUSED:
-            return Redirect(f"/sittings/{sitting_id}")
         try:
             await hand_in(
                 session, sitting_id=sitting_id, person_id=viewer.person_id, now=now,
-                countersign=services.keys.countersign,
+                countersign=services.keys.countersign, device=_device(viewer, services),
             )  # fmt: skip
+        except (DeviceTaken, SittingPaused):
+            return Redirect(f"/sittings/{sitting_id}")
         except TooEarlyToLeave as error:
             sheet = await get_answer_sheet(session, sitting_id=sitting_id, person_id=viewer.person_id, now=now)
             context = {"sheet": sheet, "error": error, "may": False}
@@ -416,19 +421,32 @@ class SittingController(Controller):
             if state.status is not SittingStatus.VOID:
                 raise
             return _no_store(Template("learner/sitting_void.html", context={"state": state, "rows": rows}))
-        receipt = ReceiptNote(sitting.receipt_signature is not None, late=await count_late(session, sitting_id))
-        context = {
-            "state": state, "result": result, "own": None, "typed": "", "error": None, "rows": rows, "receipt": receipt,
-            "advice": (), "changes": (),
-        }  # fmt: skip
-        # Of a certificate exam's score there is nothing to doubt, study or correct until the authority has seen it,
-        # and a whole city looks at this page in one minute.
-        if not (result.is_certificate_exam and result.state is ScoreState.PROVISIONAL):
-            own = {"sitting_id": sitting_id, "person_id": viewer.person_id}
-            context["own"] = await get_own_appeals(session, now=now, **own)
-            context["advice"] = await find_advice(session, **own)
-            context["changes"] = await list_own_changes(session, **own)
-        return _no_store(Template("learner/sitting_result.html", context=context))
+        context = await result_context(session, sitting, result, now=now)
+        return _no_store(Template("learner/sitting_result.html", context=context | {"rows": rows}))
+
+
+async def result_context(
+    session: AsyncSession,
+    sitting: Any,  # noqa: ANN401 - what `read_sitting` gives
+    result: SittingResult,
+    *,
+    now: datetime,
+    typed: str = "",
+    error: AnpeiError | None = None,
+) -> dict[str, Any]:
+    """What the result page says of a marked sitting; with what was typed into an appeal that was refused, and why."""
+    context: dict[str, Any] = {
+        "state": state_of(sitting, now=now), "rows": None, "result": result, "typed": typed, "error": error,
+        "receipt": await make_receipt_note(session, sitting), "own": None, "advice": (), "changes": (),
+    }  # fmt: skip
+    # Of a certificate exam's score there is nothing to doubt, study or correct until the authority has seen it,
+    # and a whole city looks at this page in one minute.
+    if error or not (result.is_certificate_exam and result.state is ScoreState.PROVISIONAL):
+        own = {"sitting_id": sitting.id, "person_id": sitting.person_id}
+        context["own"] = await get_own_appeals(session, now=now, **own)
+        context["advice"] = await find_advice(session, **own)
+        context["changes"] = await list_own_changes(session, **own)
+    return context
 
 
 HANDLERS: list[type[Controller]] = [SittingController]
